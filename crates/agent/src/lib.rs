@@ -1,0 +1,1 @@
+//! The program that runs as pid 1 inside a sandbox.

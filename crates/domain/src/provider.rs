@@ -1,0 +1,78 @@
+//! Where sandboxes run, as the engine sees it.
+//!
+//! Every call is idempotent: the driver repeats it after a crash. A provider keeps no truth that
+//! it cannot rebuild from what it drives.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_core::future::BoxFuture;
+
+use crate::guest::{ByteStream, Guest};
+use crate::image::Image;
+use crate::isolation::{Enforcement, Host};
+use crate::lifecycle::Cause;
+use crate::sandbox::{Millis, Spec, Usage};
+use crate::{ImageName, Result, SandboxId};
+
+/// A sandbox that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// What holds it, by control.
+    pub enforcement: Enforcement,
+}
+
+/// What a provider finds of one sandbox when it looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It runs.
+    Running(Running),
+    /// It does not run; its writable layer is there, and how it ended if that is known.
+    Layer(Option<Cause>),
+    /// Something is left of it that is neither: a half-made or half-removed one.
+    Remains,
+}
+
+/// Where an image comes from.
+pub enum ImageSource {
+    /// A tar stream.
+    Archive(ByteStream),
+    /// A folder of the host, which the operator named.
+    Folder(PathBuf),
+}
+
+/// Runs sandboxes.
+pub trait Provider: Send + Sync {
+    /// The word for it in records, such as `local`.
+    fn name(&self) -> &'static str;
+    /// What this provider can enforce.
+    fn probe(&self) -> BoxFuture<'_, Result<Host>>;
+    /// Makes and starts a sandbox. A failure leaves nothing behind and names the phase.
+    fn create<'a>(&'a self, id: &'a SandboxId, spec: &'a Spec) -> BoxFuture<'a, Result<Running>>;
+    /// Starts a stopped sandbox from its saved layer.
+    fn start<'a>(&'a self, id: &'a SandboxId, spec: &'a Spec) -> BoxFuture<'a, Result<Running>>;
+    /// Ends every process and saves the layer to disk before it answers; within ten seconds.
+    fn stop<'a>(&'a self, id: &'a SandboxId, spec: &'a Spec) -> BoxFuture<'a, Result<()>>;
+    /// Removes everything, in whatever condition it is; within ten seconds.
+    fn delete<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<()>>;
+    /// Everything there is, also what no record names.
+    fn inventory(&self) -> BoxFuture<'_, Result<Vec<(SandboxId, Found)>>>;
+    /// Waits until a running sandbox has died, and tells how.
+    fn died<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Cause>;
+    /// The inside of a running sandbox; connects only when it is used.
+    fn guest(&self, id: &SandboxId) -> Arc<dyn Guest>;
+    /// What a running sandbox uses now.
+    fn usage<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<Usage>>;
+
+    /// Every image, the built-in one first.
+    fn images(&self) -> BoxFuture<'_, Result<Vec<Image>>>;
+    /// Brings an image into the store; `created_at` is recorded with it.
+    fn import_image<'a>(
+        &'a self,
+        name: &'a ImageName,
+        source: ImageSource,
+        created_at: Millis,
+    ) -> BoxFuture<'a, Result<Image>>;
+    /// Removes an image that no sandbox has.
+    fn remove_image<'a>(&'a self, name: &'a ImageName) -> BoxFuture<'a, Result<()>>;
+}

@@ -1,0 +1,1 @@
+//! Provider that runs sandboxes on this machine.

@@ -1,0 +1,1 @@
+//! Fakes and a test server; tests only.
