@@ -15,10 +15,7 @@ const ID_ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 pub const ID_LETTERS: usize = 16;
 
 fn encode(random: [u8; ID_LETTERS]) -> String {
-    random
-        .iter()
-        .map(|byte| char::from(ID_ALPHABET[usize::from(byte & 31)]))
-        .collect()
+    random.iter().map(|byte| char::from(ID_ALPHABET[usize::from(byte & 31)])).collect()
 }
 
 fn is_id(text: &str, prefix: &str) -> bool {
@@ -122,9 +119,7 @@ impl FromStr for SandboxName {
             .with_hint("begin and end the name with a letter or a digit, such as `web-2`"));
         }
         if is_id(text, "sbx-") {
-            return Err(Error::invalid(format!(
-                "the name `{text}` looks like a sandbox id"
-            )));
+            return Err(Error::invalid(format!("the name `{text}` looks like a sandbox id")));
         }
         Ok(Self(text.to_owned()))
     }
@@ -160,10 +155,8 @@ impl FromStr for ImageName {
         if fits && text.split(['/', ':']).all(part) {
             return Ok(Self(text.to_owned()));
         }
-        Err(
-            Error::invalid("an image name has 1 to 128 of `a-z`, `0-9`, `.`, `_`, `-`, `/`, `:`")
-                .with_hint("write it like `python:3.12` or `team/base`"),
-        )
+        Err(Error::invalid("an image name has 1 to 128 of `a-z`, `0-9`, `.`, `_`, `-`, `/`, `:`")
+            .with_hint("write it like `python:3.12` or `team/base`"))
     }
 }
 

@@ -100,11 +100,7 @@ impl Enforcement {
     pub fn missing(&self, required: &[Control]) -> Vec<Control> {
         let held =
             |control: &&Control| !matches!(self.0.get(control), None | Some(Mechanism::None));
-        required
-            .iter()
-            .filter(|control| !held(control))
-            .copied()
-            .collect()
+        required.iter().filter(|control| !held(control)).copied().collect()
     }
 }
 

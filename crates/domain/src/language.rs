@@ -85,9 +85,7 @@ impl FromStr for Language {
 
     fn from_str(text: &str) -> Result<Self> {
         let word = text.trim().to_ascii_lowercase();
-        let runner = RUNNERS
-            .iter()
-            .find(|runner| runner.words.contains(&word.as_str()));
+        let runner = RUNNERS.iter().find(|runner| runner.words.contains(&word.as_str()));
         runner.map(|runner| runner.language).ok_or_else(|| {
             let known: Vec<_> = RUNNERS.iter().map(|runner| runner.words[0]).collect();
             let shown: String = text.chars().filter(|c| !c.is_control()).take(32).collect();

@@ -59,10 +59,7 @@ impl State {
 
     /// Whether a driver has work to finish before the sandbox rests.
     pub fn is_moving(self) -> bool {
-        matches!(
-            self,
-            Self::Creating | Self::Starting | Self::Stopping | Self::Deleting
-        )
+        matches!(self, Self::Creating | Self::Starting | Self::Stopping | Self::Deleting)
     }
 }
 
@@ -99,18 +96,12 @@ pub struct Cause {
 impl Cause {
     /// A cause without more to say.
     pub fn of(reason: Reason) -> Self {
-        Self {
-            reason,
-            detail: None,
-        }
+        Self { reason, detail: None }
     }
 
     /// A cause with a sentence for people.
     pub fn with(reason: Reason, detail: impl Into<String>) -> Self {
-        Self {
-            reason,
-            detail: Some(detail.into()),
-        }
+        Self { reason, detail: Some(detail.into()) }
     }
 }
 

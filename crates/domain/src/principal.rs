@@ -22,13 +22,7 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission there is.
-    pub const ALL: [Self; 5] = [
-        Self::Read,
-        Self::Manage,
-        Self::Execute,
-        Self::Images,
-        Self::Admin,
-    ];
+    pub const ALL: [Self; 5] = [Self::Read, Self::Manage, Self::Execute, Self::Images, Self::Admin];
 
     /// The word that keys and messages use.
     pub fn as_str(self) -> &'static str {
@@ -98,12 +92,8 @@ impl Principal {
         if self.permissions.contains(&needed) {
             return Ok(());
         }
-        Err(
-            Error::denied(format!("this key may not `{}`", needed.as_str())).with_hint(format!(
-                "use a key with the permission `{}`",
-                needed.as_str()
-            )),
-        )
+        Err(Error::denied(format!("this key may not `{}`", needed.as_str()))
+            .with_hint(format!("use a key with the permission `{}`", needed.as_str())))
     }
 
     /// Whether the caller may know that something of `owner` exists.

@@ -106,30 +106,18 @@ impl Resources {
         let checks = [
             (self.memory_bytes >= 16 << 20, "memory", "16 MiB or more"),
             (self.memory_bytes <= 1 << 44, "memory", "16 TiB or less"),
-            (
-                (10..=1_024_000).contains(&self.cpu_millis),
-                "cpus",
-                "0.01 to 1024",
-            ),
-            (
-                (4..=1_000_000).contains(&self.pids),
-                "pids",
-                "4 to 1,000,000",
-            ),
+            ((10..=1_024_000).contains(&self.cpu_millis), "cpus", "0.01 to 1024"),
+            ((4..=1_000_000).contains(&self.pids), "pids", "4 to 1,000,000"),
             (self.disk_bytes >= 1 << 20, "disk", "1 MiB or more"),
             (self.inodes >= 64, "inodes", "64 or more"),
-            (
-                (64..=1_048_576).contains(&self.open_files),
-                "open files",
-                "64 to 1,048,576",
-            ),
+            ((64..=1_048_576).contains(&self.open_files), "open files", "64 to 1,048,576"),
         ];
         match checks.iter().find(|(fits, _, _)| !fits) {
             None => Ok(()),
-            Some((_, what, range)) => Err(Error::invalid(format!(
-                "the limit `{what}` is out of range"
-            ))
-            .with_hint(format!("choose {range}"))),
+            Some((_, what, range)) => {
+                Err(Error::invalid(format!("the limit `{what}` is out of range"))
+                    .with_hint(format!("choose {range}")))
+            }
         }
     }
 }
@@ -196,10 +184,7 @@ pub struct Sandbox {
 impl Sandbox {
     /// When its time to live ends, if it has one.
     pub fn expires_at(&self) -> Option<Millis> {
-        self.spec
-            .retention
-            .time_to_live_ms
-            .map(|ttl| self.created_at.saturating_add(ttl))
+        self.spec.retention.time_to_live_ms.map(|ttl| self.created_at.saturating_add(ttl))
     }
 }
 
