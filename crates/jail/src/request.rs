@@ -63,6 +63,8 @@ pub enum Request {
         limit_bytes: u64,
         /// Entries at most.
         limit_entries: u64,
+        /// When, in milliseconds since the epoch; kept with the image.
+        created_at: u64,
     },
     /// Removes an image. Answer: [`Answer::Done`].
     RemoveImage {
@@ -184,6 +186,8 @@ pub struct ImageReport {
     pub size_bytes: u64,
     /// Files and folders.
     pub files: u64,
+    /// When it was imported, as the request said.
+    pub created_at: u64,
     /// What was left out, a line for each kind.
     pub left_out: Vec<String>,
 }
