@@ -64,6 +64,8 @@ pub struct Principal {
     pub permissions: Vec<Permission>,
     /// Whether the caller sees the sandboxes of every owner.
     pub sees_all: bool,
+    /// The request that is being served, for the audit trail and the log; empty for none.
+    pub request_id: String,
 }
 
 impl Principal {
@@ -74,6 +76,7 @@ impl Principal {
             credential: Credential::System,
             permissions: Permission::ALL.to_vec(),
             sees_all: true,
+            request_id: String::new(),
         }
     }
 
@@ -84,7 +87,15 @@ impl Principal {
             credential: Credential::Socket,
             permissions: Permission::ALL.to_vec(),
             sees_all: true,
+            request_id: String::new(),
         }
+    }
+
+    /// The same caller, for this one request.
+    #[must_use]
+    pub fn for_request(mut self, request_id: impl Into<String>) -> Self {
+        self.request_id = request_id.into();
+        self
     }
 
     /// Refuses unless the caller holds `needed`.
