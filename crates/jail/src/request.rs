@@ -53,7 +53,10 @@ pub enum Request {
     },
     /// All that there is on disk and in the process table. Answer: [`Answer::Inventory`],
     /// several with `more` set when one packet is too small.
-    Inventory,
+    Inventory {
+        /// This sandbox alone; an answer without sandboxes when there is nothing of it.
+        only: Option<String>,
+    },
     /// Unpacks the tar stream of the descriptor that comes along, as an unprivileged process.
     /// Answer: [`Answer::Imported`].
     ImportImage {
