@@ -1,1 +1,1 @@
-fn main() {}
+//! The whole product, driven from outside: one module for each door and each promise.

