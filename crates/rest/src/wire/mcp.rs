@@ -1,0 +1,45 @@
+//! What `infield mcp` says before its connection becomes a byte pipe.
+
+use serde::{Deserialize, Serialize};
+
+/// `POST /v1/mcp`: the hello of one MCP client. After the upgrade, bytes pass unchanged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct McpHello {
+    /// A random word by which `POST /v1/mcp/folders` finds this pipe; 16 to 64 letters and digits.
+    pub session: String,
+    /// The folders that the front opened for this client, as their user named them. The daemon
+    /// shows and compares these names, and never opens them.
+    pub folders: Vec<String>,
+    /// The front's working directory, against which relative host paths are read.
+    pub working_directory: Option<String>,
+    /// What this client gets when it does not say.
+    pub defaults: McpDefaults,
+}
+
+/// What an MCP client gets when it does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct McpDefaults {
+    /// The sandbox that tools use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<String>,
+    /// The image of new sandboxes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The language of code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// Whether new sandboxes are persistent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub persistent: Option<bool>,
+}
+
+/// `POST /v1/mcp/folders`: the second connection of the same front, over which the daemon asks
+/// for trees of the host and hands trees over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct McpFolders {
+    /// The word of the hello.
+    pub session: String,
+}
