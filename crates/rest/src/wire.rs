@@ -10,6 +10,7 @@
 
 mod content;
 mod files;
+mod git;
 mod keys;
 mod mcp;
 mod running;
@@ -31,14 +32,16 @@ pub use files::{
     EditDone, EditFile, FileQuery, ListFiles, MakeDirectory, MoveFile, SearchFiles, StatFile,
     TreeDone, TreeQuery, WriteQuery,
 };
+pub use git::{Git, GitAnswer, GitOperation};
 pub use keys::{AuditQuery, AuditVerdict, CreateKey, Key, KeyMade};
 pub use mcp::{McpDefaults, McpFolders, McpHello};
 pub use running::{
-    Attach, Execute, InlineFile, OutputPage, OutputQuery, Plot, Run, RunAnswer, RunStatus, Started,
-    Stdin,
+    Attach, Execute, ExecutionRecord, InlineFile, OutputPage, OutputQuery, Plot, Run, RunAnswer,
+    RunStatus, SendSignal, Shown, Started, Stdin,
 };
 pub use sandboxes::{
-    CreateSandbox, ListSandboxes, MASK, Pruned, ResourceWishes, Sandbox, SandboxCause,
+    CreateSandbox, Deadlines, Inspection, ListSandboxes, MASK, Prune, Pruned, ResourceWishes,
+    Sandbox,
 };
 
 /// The header that names the build of a client of our own.

@@ -1,4 +1,4 @@
-//! Files inside a sandbox, and git.
+//! Files inside a sandbox.
 
 use infield_domain::files::WriteMode;
 use serde::{Deserialize, Serialize};
