@@ -152,6 +152,8 @@ pub struct Started {
     pub pid: u32,
     /// What enforces each control.
     pub enforced: Vec<Enforced>,
+    /// What it was started with.
+    pub limits: Limits,
 }
 
 /// One control and what enforces it, as words that the domain's enums share: control `memory`,
