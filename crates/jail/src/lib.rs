@@ -3,3 +3,7 @@
 //! Synchronous and single-threaded throughout.
 
 pub mod request;
+
+pub mod trees;
+
+pub mod host_image;
