@@ -1,13 +1,16 @@
 //! Frames over a connection.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use infield_domain::{Error, Result};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::frame::{Frame, HEADER_BYTES, MAX_PAYLOAD, put, take};
+use super::frame::{Frame, MAX_PAYLOAD, put, take};
 
 /// Room that each read gets; memory grows with what comes, not with what a header announces.
 const READ_BYTES: usize = 16 << 10;
+
+/// Room that a writer keeps between two frames.
+const KEPT_BYTES: usize = 64 << 10;
 
 /// Reads frames.
 pub struct FrameReader<R> {
@@ -58,17 +61,25 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
         Self { sink, buffer: BytesMut::new() }
     }
 
-    /// Writes one frame and flushes it. When the wait is given up, the connection may hold half a
-    /// frame and is of no more use.
+    /// Writes one frame and flushes it. When the wait is given up, the next call first writes what
+    /// is left of the frame that was under way.
     pub async fn send(&mut self, frame: &Frame) -> Result<()> {
-        self.buffer.clear();
+        self.finish().await?;
         put(&mut self.buffer, frame)?;
-        self.sink.write_all(&self.buffer).await.map_err(lost)?;
-        self.sink.flush().await.map_err(lost)?;
-        if self.buffer.capacity() > HEADER_BYTES + MAX_PAYLOAD / 4 {
+        self.finish().await
+    }
+
+    async fn finish(&mut self) -> Result<()> {
+        while !self.buffer.is_empty() {
+            match self.sink.write(&self.buffer).await.map_err(lost)? {
+                0 => return Err(Error::unavailable("the connection takes nothing more")),
+                count => self.buffer.advance(count),
+            }
+        }
+        if self.buffer.capacity() > KEPT_BYTES {
             self.buffer = BytesMut::new();
         }
-        Ok(())
+        self.sink.flush().await.map_err(lost)
     }
 
     /// Writes bytes of one kind, in as many frames as they need.

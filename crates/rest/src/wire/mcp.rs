@@ -21,18 +21,15 @@ pub struct McpHello {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct McpDefaults {
-    /// The sandbox that tools use.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sandbox: Option<String>,
     /// The image of new sandboxes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// The language of code.
+    /// The language of new sandboxes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
-    /// Whether new sandboxes are persistent.
+    /// How long a call waits for a command before it hands over; 45,000 when missing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub persistent: Option<bool>,
+    pub foreground_ms: Option<u64>,
 }
 
 /// `POST /v1/mcp/folders`: the second connection of the same front, over which the daemon asks

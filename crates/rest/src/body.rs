@@ -1,0 +1,190 @@
+//! What comes in and goes out besides headers.
+//!
+//! JSON is read up to a limit and parsed with errors that name the field. Everything larger is a
+//! stream both ways, of which only what is under way is in memory.
+
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream};
+use axum::extract::{FromRequest, FromRequestParts, Query as AxumQuery, Request};
+use axum::http::request::Parts;
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, stream};
+use http::{HeaderMap, HeaderValue, header};
+use infield_domain::guest::ByteStream;
+use infield_domain::{Error, Result};
+use serde::de::DeserializeOwned;
+
+use crate::door::Limits;
+use crate::failure::{self, Answer, Failure};
+use crate::hint;
+use crate::serve::Context;
+
+#[cfg(test)]
+mod tests;
+
+/// A JSON body of ordinary size; an empty body counts as `{}`.
+pub(crate) struct Json<T>(pub(crate) T);
+
+/// A JSON body that carries code and files.
+pub(crate) struct LargeJson<T>(pub(crate) T);
+
+/// The query of the target.
+pub(crate) struct Query<T>(pub(crate) T);
+
+/// A body of any kind, which nobody has read yet.
+pub(crate) struct Upload(Body);
+
+impl<T: DeserializeOwned> FromRequest<Context> for Json<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, context: &Context) -> Answer<Self> {
+        let limits = &context.doors.settings.limits;
+        Ok(Self(read_json(request, limits, limits.json_bytes).await?))
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest<Context> for LargeJson<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, context: &Context) -> Answer<Self> {
+        let limits = &context.doors.settings.limits;
+        Ok(Self(read_json(request, limits, limits.code_bytes).await?))
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Answer<Self> {
+        match AxumQuery::try_from_uri(&parts.uri) {
+            Ok(AxumQuery(query)) => Ok(Self(query)),
+            Err(rejection) => Err(malformed("the query", &rejection.body_text()).into()),
+        }
+    }
+}
+
+impl FromRequest<Context> for Upload {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &Context) -> Answer<Self> {
+        Ok(Self(request.into_body()))
+    }
+}
+
+impl Upload {
+    /// The bytes, at most `limit` of them, and no longer than `stall` without one.
+    pub(crate) fn into_stream(self, limit: u64, stall: Duration) -> ByteStream {
+        let state = Some(Intake { source: self.0.into_data_stream(), taken: 0, limit, stall });
+        Box::pin(stream::unfold(state, |state| async {
+            let mut intake = state?;
+            match intake.next().await {
+                Some(Ok(bytes)) => Some((Ok(bytes), Some(intake))),
+                Some(Err(error)) => Some((Err(error), None)),
+                None => None,
+            }
+        }))
+    }
+}
+
+/// A body that is being read.
+struct Intake {
+    source: BodyDataStream,
+    taken: u64,
+    limit: u64,
+    stall: Duration,
+}
+
+impl Intake {
+    async fn next(&mut self) -> Option<Result<Bytes>> {
+        let bytes = match tokio::time::timeout(self.stall, self.source.next()).await {
+            Ok(Some(Ok(bytes))) => bytes,
+            Ok(Some(Err(error))) => {
+                let lost = Error::unavailable("the body ended early").with_source(error);
+                return Some(Err(lost));
+            }
+            Ok(None) => return None,
+            Err(_) => return Some(Err(Error::timeout("the body stopped coming"))),
+        };
+        self.taken = self.taken.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        if self.taken > self.limit {
+            return Some(Err(too_large(self.limit)));
+        }
+        Some(Ok(bytes))
+    }
+}
+
+async fn read_json<T: DeserializeOwned>(
+    request: Request,
+    limits: &Limits,
+    limit: u64,
+) -> Result<T> {
+    let (parts, body) = request.into_parts();
+    check_json_type(&parts.headers)?;
+    let mut source = Upload(body).into_stream(limit, limits.body_stall);
+    let mut text = BytesMut::new();
+    while let Some(bytes) = source.next().await {
+        text.extend_from_slice(&bytes?);
+    }
+    parse_json(if text.is_empty() { b"{}" } else { &text })
+}
+
+fn check_json_type(headers: &HeaderMap) -> Result<()> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    if essence.trim().eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(Error::invalid("this route takes JSON").with_hint("send `Content-Type: application/json`"))
+}
+
+pub(crate) fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
+    match axum::Json::from_bytes(text) {
+        Ok(axum::Json(value)) => Ok(value),
+        Err(rejection) => Err(malformed("the body", &rejection.body_text())),
+    }
+}
+
+/// What is wrong in the words of the parser, which name the field, and the nearest known word.
+fn malformed(what: &str, text: &str) -> Error {
+    // The parser's own words follow the first colon: what comes before names Rust types.
+    let detail = text.split_once(": ").map_or(text, |(_, detail)| detail);
+    let error = Error::invalid(format!("{what} is malformed: {}", hint::shown(detail)));
+    match hint::nearest_field(detail) {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
+fn too_large(limit: u64) -> Error {
+    Error::invalid(format!("the body is larger than {limit} bytes"))
+        .with_hint("send less at once, or upload files one by one")
+}
+
+/// A stream of foreign bytes as an answer.
+pub(crate) fn download(content: ByteStream, content_type: &'static str) -> Response {
+    let span = tracing::Span::current();
+    let content = content.inspect(move |item| {
+        if let Err(error) = item {
+            span.in_scope(|| failure::log(error));
+        }
+    });
+    let mut response = Response::new(Body::from_stream(content));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    response
+}
+
+/// A parsed `Range` header that this server heeds: one range that counts from the start.
+pub(crate) fn parse_range(headers: &HeaderMap) -> Option<infield_domain::files::Range> {
+    let text = headers.get(header::RANGE)?.to_str().ok()?;
+    let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
+    let offset: u64 = first.trim().parse().ok()?;
+    let length = match last.trim() {
+        "" => None,
+        last => Some(last.parse::<u64>().ok()?.checked_sub(offset)?.checked_add(1)?),
+    };
+    Some(infield_domain::files::Range { offset, length })
+}

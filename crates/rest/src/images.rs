@@ -1,0 +1,43 @@
+//! Images: listed, imported from a tar stream, removed.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use http::StatusCode;
+use infield_domain::ImageName;
+use infield_domain::provider::ImageSource;
+
+use crate::failure::Answer;
+use crate::gate::Who;
+use crate::serve::Context;
+use crate::{body, wire};
+
+pub(crate) async fn list(
+    State(context): State<Context>,
+    Who(who): Who,
+) -> Answer<Json<Vec<wire::Image>>> {
+    Ok(Json(context.doors.engine.list_images(&who).await?))
+}
+
+pub(crate) async fn import(
+    State(context): State<Context>,
+    Who(who): Who,
+    Path(name): Path<String>,
+    upload: body::Upload,
+) -> Answer<(StatusCode, Json<wire::Image>)> {
+    let name: ImageName = name.parse()?;
+    let limits = &context.doors.settings.limits;
+    let archive = upload.into_stream(limits.image_bytes, limits.body_stall);
+    let source = ImageSource::Archive(archive);
+    let image = context.doors.engine.import_image(&who, &name, source).await?;
+    Ok((StatusCode::CREATED, Json(image)))
+}
+
+pub(crate) async fn remove(
+    State(context): State<Context>,
+    Who(who): Who,
+    Path(name): Path<String>,
+) -> Answer<Json<wire::Done>> {
+    let name: ImageName = name.parse()?;
+    context.doors.engine.remove_image(&who, &name).await?;
+    Ok(Json(wire::Done {}))
+}

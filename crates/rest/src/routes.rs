@@ -1,0 +1,124 @@
+//! Every route: one table, from which the router is built and against which `docs/api.md` is held.
+
+use axum::extract::{Request, State};
+use axum::routing::{MethodRouter, any, delete, get, post, put};
+use axum::{Router, middleware};
+use infield_domain::{Error, Kind};
+
+use crate::failure::{Answer, Failure};
+use crate::hint;
+use crate::serve::Context;
+use crate::{audit, daemon, files, gate, images, keys, mcp, running, sandboxes};
+
+#[cfg(test)]
+mod tests;
+
+/// One route.
+pub struct Route {
+    /// The method, or `ANY`.
+    pub method: &'static str,
+    /// The path; a part in braces stands for any text without a slash, percent-encoded.
+    pub path: &'static str,
+    handler: fn() -> MethodRouter<Context>,
+}
+
+const fn route(
+    method: &'static str,
+    path: &'static str,
+    handler: fn() -> MethodRouter<Context>,
+) -> Route {
+    Route { method, path, handler }
+}
+
+/// Every route there is.
+#[rustfmt::skip]
+pub const ROUTES: &[Route] = &[
+    route("GET", "/api/health", || get(daemon::health)),
+    route("ANY", "/mcp", || any(mcp::http)),
+    route("GET", "/v1/build", || get(daemon::build)),
+    route("POST", "/v1/shutdown", || post(daemon::shutdown)),
+    route("GET", "/v1/host", || get(daemon::host)),
+    route("POST", "/v1/prune", || post(sandboxes::prune)),
+    route("POST", "/v1/sandboxes", || post(sandboxes::create)),
+    route("GET", "/v1/sandboxes", || get(sandboxes::list)),
+    route("GET", "/v1/sandboxes/{ref}", || get(sandboxes::get)),
+    route("DELETE", "/v1/sandboxes/{ref}", || delete(sandboxes::delete)),
+    route("GET", "/v1/sandboxes/{ref}/inspection", || get(sandboxes::inspect)),
+    route("POST", "/v1/sandboxes/{ref}/start", || post(sandboxes::start)),
+    route("POST", "/v1/sandboxes/{ref}/stop", || post(sandboxes::stop)),
+    route("GET", "/v1/sandboxes/{ref}/usage", || get(sandboxes::usage)),
+    route("POST", "/v1/run", || post(running::run)),
+    route("POST", "/v1/sandboxes/{ref}/executions", || post(running::execute)),
+    route("GET", "/v1/sandboxes/{ref}/executions", || get(running::list)),
+    route("GET", "/v1/executions/{id}", || get(running::get)),
+    route("DELETE", "/v1/executions/{id}", || delete(running::stop)),
+    route("GET", "/v1/executions/{id}/output", || get(running::output)),
+    route("POST", "/v1/executions/{id}/attach", || post(running::attach)),
+    route("POST", "/v1/executions/{id}/signal", || post(running::signal)),
+    route("GET", "/v1/sandboxes/{ref}/file", || get(files::read)),
+    route("PUT", "/v1/sandboxes/{ref}/file", || put(files::write)),
+    route("DELETE", "/v1/sandboxes/{ref}/file", || delete(files::delete)),
+    route("POST", "/v1/sandboxes/{ref}/files/list", || post(files::list)),
+    route("POST", "/v1/sandboxes/{ref}/files/stat", || post(files::stat)),
+    route("POST", "/v1/sandboxes/{ref}/files/edit", || post(files::edit)),
+    route("POST", "/v1/sandboxes/{ref}/files/move", || post(files::move_file)),
+    route("POST", "/v1/sandboxes/{ref}/files/mkdir", || post(files::make_directory)),
+    route("POST", "/v1/sandboxes/{ref}/files/search", || post(files::search)),
+    route("GET", "/v1/sandboxes/{ref}/tree", || get(files::download_tree)),
+    route("PUT", "/v1/sandboxes/{ref}/tree", || put(files::upload_tree)),
+    route("POST", "/v1/sandboxes/{ref}/git", || post(files::git)),
+    route("GET", "/v1/images", || get(images::list)),
+    route("PUT", "/v1/images/{name}", || put(images::import)),
+    route("DELETE", "/v1/images/{name}", || delete(images::remove)),
+    route("GET", "/v1/keys", || get(keys::list)),
+    route("POST", "/v1/keys", || post(keys::create)),
+    route("DELETE", "/v1/keys/{id}", || delete(keys::revoke)),
+    route("GET", "/v1/audit", || get(audit::list)),
+    route("GET", "/v1/audit/verification", || get(audit::verify)),
+    route("POST", "/v1/mcp", || post(mcp::pipe)),
+    route("POST", "/v1/mcp/folders", || post(mcp::folders)),
+];
+
+/// The router, behind the gate.
+pub(crate) fn router(context: Context) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        router = router.route(route.path, (route.handler)());
+    }
+    router
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(context.clone(), gate::enter))
+        .with_state(context)
+}
+
+async fn unknown(State(_): State<Context>, request: Request) -> Answer<()> {
+    let path = request.uri().path();
+    let error = Error::not_found(format!("there is no route `{}`", hint::shown(path)));
+    let near = hint::nearest(path, ROUTES.iter().map(|route| route.path));
+    Err(error
+        .with_hint(match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "the routes begin with `/v1`, and `docs/api.md` lists them".to_owned(),
+        })
+        .into())
+}
+
+async fn wrong_method(State(_): State<Context>, request: Request) -> WrongMethod {
+    let method = request.method();
+    let error =
+        Error::new(Kind::Invalid, format!("this route does not know the method `{method}`"))
+            .with_hint("the header `Allow` lists the methods that it knows");
+    WrongMethod(error.into())
+}
+
+/// The one failure whose status does not follow from its kind: HTTP has a word for it.
+struct WrongMethod(Failure);
+
+impl axum::response::IntoResponse for WrongMethod {
+    fn into_response(self) -> axum::response::Response {
+        let mut response = self.0.into_response();
+        *response.status_mut() = http::StatusCode::METHOD_NOT_ALLOWED;
+        response
+    }
+}

@@ -1,0 +1,92 @@
+//! Sandboxes: made, listed, looked at, started, stopped, deleted.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use http::StatusCode;
+
+use crate::failure::Answer;
+use crate::gate::Who;
+use crate::serve::Context;
+use crate::{body, convert, wire};
+
+pub(crate) async fn create(
+    State(context): State<Context>,
+    Who(who): Who,
+    body::Json(wish): body::Json<wire::CreateSandbox>,
+) -> Answer<(StatusCode, Json<wire::Sandbox>)> {
+    let create = convert::create_sandbox(wish)?;
+    let sandbox = context.doors.engine.create_sandbox(&who, create).await?;
+    Ok((StatusCode::CREATED, Json(convert::sandbox(sandbox))))
+}
+
+pub(crate) async fn list(
+    State(context): State<Context>,
+    Who(who): Who,
+    body::Query(query): body::Query<wire::ListSandboxes>,
+) -> Answer<Json<wire::Page<wire::Sandbox>>> {
+    let list = convert::list_sandboxes(query)?;
+    let page = context.doors.engine.list_sandboxes(&who, list).await?;
+    Ok(Json(convert::page(page, convert::sandbox)))
+}
+
+pub(crate) async fn get(
+    State(context): State<Context>,
+    Who(who): Who,
+    Path(reference): Path<String>,
+) -> Answer<Json<wire::Sandbox>> {
+    let sandbox = context.doors.engine.get_sandbox(&who, &reference).await?;
+    Ok(Json(convert::sandbox(sandbox)))
+}
+
+pub(crate) async fn inspect(
+    State(context): State<Context>,
+    Who(who): Who,
+    Path(reference): Path<String>,
+) -> Answer<Json<wire::Inspection>> {
+    let inspection = context.doors.engine.inspect_sandbox(&who, &reference).await?;
+    Ok(Json(convert::inspection(inspection)))
+}
+
+pub(crate) async fn start(
+    State(context): State<Context>,
+    Who(who): Who,
+    Path(reference): Path<String>,
+) -> Answer<Json<wire::Sandbox>> {
+    let sandbox = context.doors.engine.start_sandbox(&who, &reference).await?;
+    Ok(Json(convert::sandbox(sandbox)))
+}
+
+pub(crate) async fn stop(
+    State(context): State<Context>,
+    Who(who): Who,
+    Path(reference): Path<String>,
+) -> Answer<Json<wire::Sandbox>> {
+    let sandbox = context.doors.engine.stop_sandbox(&who, &reference).await?;
+    Ok(Json(convert::sandbox(sandbox)))
+}
+
+pub(crate) async fn delete(
+    State(context): State<Context>,
+    Who(who): Who,
+    Path(reference): Path<String>,
+) -> Answer<Json<wire::Sandbox>> {
+    let sandbox = context.doors.engine.delete_sandbox(&who, &reference).await?;
+    Ok(Json(convert::sandbox(sandbox)))
+}
+
+pub(crate) async fn usage(
+    State(context): State<Context>,
+    Who(who): Who,
+    Path(reference): Path<String>,
+) -> Answer<Json<wire::Usage>> {
+    Ok(Json(context.doors.engine.sandbox_usage(&who, &reference).await?))
+}
+
+pub(crate) async fn prune(
+    State(context): State<Context>,
+    Who(who): Who,
+    body::Json(wish): body::Json<wire::Prune>,
+) -> Answer<Json<wire::Pruned>> {
+    let pruned = context.doors.engine.prune(&who, convert::prune(wish)).await?;
+    Ok(Json(convert::pruned(pruned)))
+}
