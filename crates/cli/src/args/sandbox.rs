@@ -1,0 +1,84 @@
+//! Options that say what a sandbox shall be; `run` and `create` share them.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use infield_domain::Result;
+use infield_rest::wire::{CreateSandbox, ResourceWishes};
+
+use super::value;
+
+/// What a sandbox shall be.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sandbox")]
+pub(crate) struct SandboxOptions {
+    /// The root file system: `host`, or the name of an imported image
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<String>,
+    /// Memory at most, such as `512m` or `2g`
+    #[arg(short, long, value_name = "SIZE", value_parser = value::size_bytes)]
+    memory: Option<u64>,
+    /// Processors at most, such as `0.5`
+    #[arg(long, value_name = "NUMBER", value_parser = value::cpu_millis)]
+    cpus: Option<u32>,
+    /// Processes and threads at most
+    #[arg(long, alias = "pids", value_name = "NUMBER")]
+    pids_limit: Option<u32>,
+    /// Bytes of written files at most
+    #[arg(long, value_name = "SIZE", value_parser = value::size_bytes)]
+    disk: Option<u64>,
+    /// Number of written files at most
+    #[arg(long, value_name = "NUMBER")]
+    inodes: Option<u64>,
+    /// Open files of each process at most
+    #[arg(long, value_name = "NUMBER")]
+    open_files: Option<u32>,
+    /// What it may reach; only `none` is built yet
+    #[arg(long, alias = "net", value_name = "NETWORK")]
+    network: Option<String>,
+    /// The user inside that programs run as
+    #[arg(short, long, value_name = "USER")]
+    user: Option<String>,
+    /// Refuse to start unless this limit or wall is enforced, such as `memory` or `seccomp`
+    #[arg(long, value_name = "CONTROL", value_delimiter = ',')]
+    require: Vec<String>,
+}
+
+impl SandboxOptions {
+    /// The request for such a sandbox.
+    pub(crate) fn into_request(self) -> CreateSandbox {
+        CreateSandbox {
+            image: self.image,
+            user: self.user,
+            network: self.network,
+            require: self.require,
+            resources: ResourceWishes {
+                memory_bytes: self.memory,
+                cpu_millis: self.cpus,
+                pids: self.pids_limit,
+                disk_bytes: self.disk,
+                inodes: self.inodes,
+                open_files: self.open_files,
+            },
+            ..CreateSandbox::default()
+        }
+    }
+}
+
+/// Variables of a program.
+#[derive(Debug, Args)]
+pub(crate) struct EnvironmentOptions {
+    /// A variable; without a value, yours is passed on
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+    /// A file with variables, one on a line
+    #[arg(long, value_name = "FILE")]
+    env_file: Vec<PathBuf>,
+}
+
+impl EnvironmentOptions {
+    /// The variables, read and checked.
+    pub(crate) fn read(&self) -> Result<std::collections::BTreeMap<String, String>> {
+        value::environment(&self.env, &self.env_file)
+    }
+}

@@ -1,0 +1,213 @@
+//! The client of the daemon: HTTP/1.1 over its unix socket, one connection for one request.
+//!
+//! A connection to a unix socket costs some ten microseconds, which is less than keeping one
+//! would cost in code. Every request names our build; a daemon of another build is asked to hand
+//! over, and ours takes its place. A daemon that does not run is started in the background.
+
+mod connect;
+mod request;
+mod stream;
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use infield_domain::{Error, Kind, Result};
+use infield_rest::wire::{self, ErrorBody, ErrorDetail};
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+pub(crate) use request::{Request, segment};
+pub(crate) use stream::{Connection, Events, Inputs};
+
+use crate::home::Home;
+
+/// Differs between any two builds; made by the build script of everything that goes in.
+pub(crate) const BUILD: &str = env!("INFIELD_BUILD");
+
+/// How long an answer may take to begin when the request does not say otherwise.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Bytes of a JSON answer at most: a page of a thousand sandboxes has less than a tenth of it.
+const ANSWER_BYTES: usize = 64 << 20;
+
+/// How often a daemon of another build is replaced before two builds are seen to fight.
+const HAND_OVERS: u32 = 3;
+
+/// Reaches the daemon of one home.
+pub(crate) struct Client {
+    home: Home,
+    name: HeaderValue,
+    starts: Starts,
+}
+
+/// Whether a missing daemon is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Starts {
+    /// In the background, as soon as it is missed.
+    Daemon,
+    /// Never: that none runs is an answer.
+    Nothing,
+}
+
+impl Client {
+    /// A client for `home`. Nothing is done before the first request.
+    pub(crate) fn new(home: Home, starts: Starts) -> Self {
+        Self { home, name: HeaderValue::from_static("cli"), starts }
+    }
+
+    /// Names the client: the daemon makes it the owner of what the client makes.
+    pub(crate) fn named(mut self, name: &str) -> Result<Self> {
+        self.name = HeaderValue::from_str(name)
+            .map_err(|_| Error::invalid("an owner name has printable ASCII letters only"))?;
+        Ok(self)
+    }
+
+    /// Sends a request and reads its JSON answer.
+    pub(crate) async fn json<T: DeserializeOwned>(&self, request: Request) -> Result<T> {
+        let response = self.send(request).await?;
+        let body = collect(response.into_body()).await?;
+        serde_json::from_slice(&body).map_err(|source| {
+            Error::internal("the daemon answered with JSON of another shape")
+                .with_hint("run `infield shutdown`; the next command starts a daemon of this build")
+                .with_source(source)
+        })
+    }
+
+    /// Sends a request and gives the body as it comes.
+    pub(crate) async fn download(&self, request: Request) -> Result<Incoming> {
+        Ok(self.send(request).await?.into_body())
+    }
+
+    /// Sends a request whose answer turns the connection into a stream of frames.
+    pub(crate) async fn upgrade(&self, request: Request) -> Result<Connection> {
+        let response = self.send(request.upgrading()).await?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Error::internal("the daemon answered without a stream"));
+        }
+        let upgraded = hyper::upgrade::on(response).await.map_err(|source| {
+            Error::unavailable("the daemon closed the connection").with_source(source)
+        })?;
+        Ok(Connection::new(upgraded))
+    }
+
+    /// Makes sure that a daemon of our build runs, for requests whose body cannot be sent twice.
+    pub(crate) async fn greet(&self) -> Result<wire::Build> {
+        self.json(Request::get("/v1/build")).await
+    }
+
+    /// Waits until the daemon that was asked to end has ended.
+    pub(crate) async fn gone(&self) -> Result<()> {
+        connect::wait_for_end(&self.home).await
+    }
+
+    async fn send(&self, mut request: Request) -> Result<Response<Incoming>> {
+        for _ in 0..HAND_OVERS {
+            let stream = connect::open(&self.home, self.starts).await?;
+            let again = request.again();
+            let response = self.send_once(stream, request).await?;
+            if response.status().is_success()
+                || response.status() == StatusCode::SWITCHING_PROTOCOLS
+            {
+                return Ok(response);
+            }
+            let detail = failure(response).await?;
+            match again {
+                Some(next) if detail.code.as_deref() == Some("build") => {
+                    if self.starts == Starts::Nothing {
+                        return Err(domain_error(detail));
+                    }
+                    connect::hand_over(&self.home, &self.name).await?;
+                    request = next;
+                }
+                Some(_) | None => return Err(domain_error(detail)),
+            }
+        }
+        Err(Error::conflict("another build of infield starts its daemon again and again")
+            .with_hint("use one build, or give each its own `--home`"))
+    }
+
+    async fn send_once(&self, stream: UnixStream, request: Request) -> Result<Response<Incoming>> {
+        exchange(stream, request, &self.name).await
+    }
+}
+
+/// Sends one request over a fresh connection, and waits for the head of the answer.
+async fn exchange(
+    stream: UnixStream,
+    request: Request,
+    name: &HeaderValue,
+) -> Result<Response<Incoming>> {
+    let lost = |source: hyper::Error| {
+        Error::unavailable("the daemon closed the connection without an answer")
+            .with_hint("look at the end of the daemon's log, and try again")
+            .with_source(source)
+    };
+    let patience = request.patience().unwrap_or(PATIENCE);
+    let mut request = request.into_http()?;
+    let headers = request.headers_mut();
+    headers.insert(header::HOST, HeaderValue::from_static("localhost"));
+    headers.insert(wire::BUILD_HEADER, HeaderValue::from_static(BUILD));
+    headers.insert(wire::CLIENT_HEADER, name.clone());
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
+    // The task ends with the connection: when both its user and the daemon are done with it.
+    tokio::spawn(connection.with_upgrades());
+    match timeout(patience, sender.send_request(request)).await {
+        Ok(answered) => answered.map_err(lost),
+        Err(_) => Err(Error::timeout(format!(
+            "the daemon did not answer within {} s",
+            patience.as_secs()
+        ))
+        .with_hint("look at the end of the daemon's log")),
+    }
+}
+
+async fn collect(mut body: Incoming) -> Result<Bytes> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame
+            .map_err(|source| Error::unavailable("the answer was cut short").with_source(source))?;
+        if let Ok(data) = frame.into_data() {
+            if whole.len() + data.len() > ANSWER_BYTES {
+                return Err(Error::internal(format!("the answer is over {ANSWER_BYTES} bytes")));
+            }
+            whole.extend_from_slice(&data);
+        }
+    }
+    Ok(whole.freeze())
+}
+
+async fn failure(response: Response<Incoming>) -> Result<ErrorDetail> {
+    let status = response.status();
+    let body = collect(response.into_body()).await?;
+    serde_json::from_slice::<ErrorBody>(&body).map(|body| body.error).map_err(|source| {
+        Error::internal(format!("the daemon answered {status} without saying why"))
+            .with_source(source)
+    })
+}
+
+/// The daemon's error as ours. A word that we do not know is a fault of the daemon.
+pub(crate) fn domain_error(detail: ErrorDetail) -> Error {
+    let kind = match detail.kind.as_str() {
+        "not_found" => Kind::NotFound,
+        "conflict" => Kind::Conflict,
+        "invalid" => Kind::Invalid,
+        "unauthenticated" => Kind::Unauthenticated,
+        "denied" => Kind::Denied,
+        "quota" => Kind::Quota,
+        "unsupported" => Kind::Unsupported,
+        "unavailable" => Kind::Unavailable,
+        "timeout" => Kind::Timeout,
+        _ => Kind::Internal,
+    };
+    let error = Error::new(kind, detail.message);
+    match detail.hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}

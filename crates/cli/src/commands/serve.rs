@@ -1,0 +1,56 @@
+//! `infield serve`: the daemon, in the foreground.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::Args;
+use infield_domain::Result;
+
+use crate::args::Global;
+use crate::home::Home;
+use crate::serve::{Access, IdBlock, Lifetime, Options};
+
+/// Run the daemon, and open HTTP when asked to
+///
+/// Every other command starts a daemon in the background when none runs; that one ends by itself
+/// after ten minutes without a running sandbox, a client and a timer that is due. Run it yourself
+/// to open HTTP, to put it under a service manager, or to see its log.
+///
+/// SIGTERM ends the daemon and leaves the sandboxes running; the next daemon finds them.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  infield serve                              the unix socket alone
+  infield serve --listen 127.0.0.1:3986      also HTTP: /mcp, /v1 and /api/health, with a key
+  infield key create laptop                  makes such a key")]
+pub(crate) struct ServeArgs {
+    /// Open HTTP on this address too
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Ask HTTP callers for no key: every program of every user on this machine may then do
+    /// everything. Only on a loopback address
+    #[arg(long, requires = "listen")]
+    pub(crate) no_auth: bool,
+    /// As root: the account that the daemon drops to, by name or number; by default an id that
+    /// belongs to nobody
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// As root: the block of ids that sandboxes get theirs from
+    #[arg(long, value_name = "FIRST:COUNT")]
+    pub(crate) ids: Option<IdBlock>,
+}
+
+/// Serves until it is told to end.
+pub(crate) fn run(global: &Global, args: ServeArgs) -> Result<ExitCode> {
+    let options = Options {
+        home: Home::resolve(global.home.as_deref())?,
+        listen: args.listen,
+        user: args.user,
+        ids: args.ids.unwrap_or(IdBlock::STANDARD),
+        access: if args.no_auth { Access::Open } else { Access::Key },
+        lifetime: Lifetime::Unlimited,
+    };
+    options.check()?;
+    crate::serve::run(&options)?;
+    Ok(ExitCode::SUCCESS)
+}
