@@ -1,1 +1,16 @@
-//! Provider that runs sandboxes on this machine.
+//! Provider that runs sandboxes on this machine, by asking the launcher.
+
+pub mod packet;
+
+mod launcher;
+
+mod convert;
+mod disk;
+mod guest;
+mod import;
+mod watch;
+
+mod provider;
+
+pub use launcher::{Launcher, Link};
+pub use provider::Local;

@@ -1,0 +1,148 @@
+//! The daemon's side of the launcher's socket.
+//!
+//! [`Launcher`] is a handle that many tasks share; [`Link`] is the one task that owns the socket.
+//! Questions are numbered and answers may come in any order. When the launcher has died, its
+//! guardian starts another and the link takes the new socket: questions that are safe to repeat
+//! are asked again, within their own limit; the others fail as unavailable.
+//!
+//! ```text
+//! ask ──▶ queue ──▶ Link ──▶ socket ──▶ launcher
+//!  ▲                 │ pending by number
+//!  └──── reply ◀─────┘◀── socket ◀── launcher
+//! ```
+//!
+//! Numbers start at a random place, so that an answer to a daemon that died is never taken for
+//! an answer to the next one on the same socket.
+
+mod link;
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use infield_domain::{Error, Result};
+use infield_jail::request::{Answer, Request};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+use crate::convert;
+
+pub use link::Link;
+
+/// Questions that wait for the socket at most; an asker beyond that waits itself.
+const QUEUE: usize = 256;
+
+/// What the launcher said, with the descriptor that came along.
+#[derive(Debug)]
+pub struct Reply {
+    /// The answer; never [`Answer::Failed`], which is an error.
+    pub answer: Answer,
+    /// The descriptor.
+    pub descriptor: Option<OwnedFd>,
+}
+
+/// A question on its way.
+struct Question {
+    request: Arc<Request>,
+    descriptor: Option<OwnedFd>,
+    replies: oneshot::Sender<Outcome>,
+}
+
+/// What became of a question: every part of the answer, or the socket's end before it.
+enum Outcome {
+    Answered(Vec<Reply>),
+    Lost,
+}
+
+/// Asks the launcher.
+#[derive(Clone)]
+pub struct Launcher {
+    questions: mpsc::Sender<Question>,
+}
+
+impl Launcher {
+    /// Makes the handle and the task behind it. `sockets` brings the first socket and each
+    /// later one; `first_number` is random.
+    pub fn new(sockets: mpsc::Receiver<OwnedFd>, first_number: u64) -> (Self, Link) {
+        let (questions, receiver) = mpsc::channel(QUEUE);
+        (Self { questions }, Link::new(receiver, sockets, first_number))
+    }
+
+    /// Asks what may be asked twice, again when the launcher died meanwhile.
+    pub async fn ask(&self, request: Request, limit: Duration) -> Result<Reply> {
+        single(self.ask_parts(request, limit).await?)
+    }
+
+    /// As [`Launcher::ask`], for an answer of several parts.
+    pub async fn ask_parts(&self, request: Request, limit: Duration) -> Result<Vec<Reply>> {
+        let deadline = Instant::now() + limit;
+        let request = Arc::new(request);
+        loop {
+            if let Outcome::Answered(replies) = self.put(&request, None, deadline).await? {
+                return accept(replies);
+            }
+        }
+    }
+
+    /// Asks once, with a descriptor that cannot be sent twice.
+    pub async fn ask_once(
+        &self,
+        request: Request,
+        descriptor: OwnedFd,
+        limit: Duration,
+    ) -> Result<Reply> {
+        let deadline = Instant::now() + limit;
+        match self.put(&Arc::new(request), Some(descriptor), deadline).await? {
+            Outcome::Answered(replies) => single(accept(replies)?),
+            Outcome::Lost => Err(Error::unavailable("the launcher ended before it was done")
+                .with_hint("repeat the request")),
+        }
+    }
+
+    async fn put(
+        &self,
+        request: &Arc<Request>,
+        descriptor: Option<OwnedFd>,
+        deadline: Instant,
+    ) -> Result<Outcome> {
+        let (replies, outcome) = oneshot::channel();
+        let question = Question { request: Arc::clone(request), descriptor, replies };
+        let asked = timeout_at(deadline, async {
+            let sent = self.questions.send(question).await;
+            sent.map_err(|_| ended())?;
+            outcome.await.map_err(|_| ended())
+        });
+        asked.await.map_err(|_| {
+            Error::timeout("the launcher did not answer in time")
+                .with_hint("look at the load of the host, then repeat the request")
+        })?
+    }
+}
+
+fn ended() -> Error {
+    Error::unavailable("the daemon is ending").with_hint("repeat the request")
+}
+
+/// Turns a refusal into an error.
+fn accept(replies: Vec<Reply>) -> Result<Vec<Reply>> {
+    let fail = |reply: Reply| match reply.answer {
+        Answer::Failed(failure) => Err(convert::failure(failure)),
+        Answer::Done
+        | Answer::Started(_)
+        | Answer::Host(_)
+        | Answer::Usage(_)
+        | Answer::Inventory { .. }
+        | Answer::Imported(_) => Ok(reply),
+    };
+    replies.into_iter().map(fail).collect()
+}
+
+fn single(mut replies: Vec<Reply>) -> Result<Reply> {
+    match (replies.pop(), replies.is_empty()) {
+        (Some(reply), true) => Ok(reply),
+        _ => Err(convert::unexpected()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,347 @@
+//! [`Provider`] over the launcher: each call is one or two questions and a conversion.
+//!
+//! Nothing here is a truth of its own: after a crash of the daemon everything is found again
+//! through the launcher's inventory, and a sandbox that runs is watched from its first `died`.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_core::future::BoxFuture;
+use infield_domain::guest::Guest;
+use infield_domain::image::Image;
+use infield_domain::isolation::Host;
+use infield_domain::lifecycle::{Cause, Reason};
+use infield_domain::provider::{Found, ImageSource, Provider, Running};
+use infield_domain::sandbox::{Millis, Spec, Usage};
+use infield_domain::{Error, ImageName, Kind, Result, SandboxId};
+use infield_jail::request::{self, Answer, Request};
+use tokio::io::unix::AsyncFd;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+
+use crate::disk::{self, Allowance, Free, Gauges};
+use crate::launcher::{Launcher, Reply};
+use crate::watch::Watches;
+use crate::{convert, guest, import};
+
+/// The longest that each kind of work may take, the wait for a new launcher included.
+mod limit {
+    use std::time::Duration;
+
+    pub(super) const LOOK: Duration = Duration::from_secs(20);
+    pub(super) const START: Duration = Duration::from_secs(30);
+    /// A full memory layer is written to disk meanwhile.
+    pub(super) const STOP: Duration = Duration::from_secs(60);
+    pub(super) const REMOVE: Duration = Duration::from_secs(30);
+    pub(super) const IMPORT: Duration = Duration::from_secs(3_600);
+}
+
+/// Between two attempts to learn about a death.
+const PAUSE: Duration = Duration::from_millis(25);
+/// How long the launcher may take to see that a process ended.
+const NOTICE: Duration = Duration::from_secs(2);
+
+/// Runs sandboxes on this machine.
+pub struct Local {
+    launcher: Launcher,
+    home: Arc<OwnedFd>,
+    watches: Watches,
+    gauges: Mutex<Gauges>,
+}
+
+impl Local {
+    /// Makes the provider. `home` is the open data directory.
+    pub fn new(launcher: Launcher, home: Arc<OwnedFd>) -> Self {
+        Self { launcher, home, watches: Watches::default(), gauges: Mutex::default() }
+    }
+
+    /// Stops sandboxes that pass a disk limit which nothing else enforces. Never ends.
+    pub async fn watch_disks(&self) {
+        let mut ticks = interval(disk::TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if self.gauges().is_empty() {
+                continue;
+            }
+            let Some(free) = self.free() else { continue };
+            let due = self.gauges().due(free, Instant::now());
+            for id in due {
+                self.sample(&id, free).await;
+            }
+        }
+    }
+
+    async fn sample(&self, id: &SandboxId, free: Free) {
+        let usage = match self.usage(id).await {
+            Ok(usage) => usage,
+            Err(error) if error.kind() == Kind::NotFound => return self.gauges().remove(id),
+            Err(error) => return tracing::warn!(sandbox = %id, %error, "disk use is not known"),
+        };
+        let Some(passed) = self.gauges().record(id, usage, free, Instant::now()) else { return };
+        tracing::info!(sandbox = %id, passed, "stopping a sandbox that passed its disk limit");
+        self.watches.condemn(id, Cause::with(Reason::OutOfDisk, format!("it took {passed}")));
+        let request = Request::Stop { sandbox: id.as_str().to_owned() };
+        if let Err(error) = self.launcher.ask(request, limit::STOP).await {
+            tracing::error!(sandbox = %id, %error, "a sandbox over its disk limit was not stopped");
+        }
+    }
+
+    fn free(&self) -> Option<Free> {
+        let state = rustix::fs::fstatvfs(&self.home)
+            .inspect_err(|error| tracing::warn!(%error, "free disk space is not known"))
+            .ok()?;
+        let bytes = state.f_bfree.saturating_mul(state.f_frsize);
+        Some(Free { bytes, inodes: state.f_ffree })
+    }
+
+    fn gauges(&self) -> MutexGuard<'_, Gauges> {
+        // Nothing in a critical section can panic half-way, so the gauges are whole.
+        self.gauges.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn run(&self, id: &SandboxId, spec: &Spec) -> Result<Running> {
+        let request = Request::Start(convert::start(id, spec));
+        let (running, _) = self.started(id, self.launcher.ask(request, limit::START).await?)?;
+        Ok(running)
+    }
+
+    fn started(&self, id: &SandboxId, reply: Reply) -> Result<(Running, Arc<AsyncFd<OwnedFd>>)> {
+        let (Answer::Started(started), Some(pidfd)) = (reply.answer, reply.descriptor) else {
+            return Err(convert::unexpected());
+        };
+        let running = self.adopt(id, &started)?;
+        Ok((running, self.watches.insert(id, pidfd)?))
+    }
+
+    fn adopt(&self, id: &SandboxId, started: &request::Started) -> Result<Running> {
+        let enforcement = convert::enforcement(&started.enforced)?;
+        if disk::is_sampled(&enforcement) {
+            let limits = started.limits;
+            let allowance = Allowance { bytes: limits.disk_bytes, inodes: limits.inodes };
+            self.gauges().insert(id, allowance);
+        }
+        Ok(Running { enforcement })
+    }
+
+    fn forget(&self, id: &SandboxId) {
+        self.watches.remove(id);
+        self.gauges().remove(id);
+    }
+
+    /// The first process of a sandbox; none when the launcher knows that it does not run.
+    async fn first_process(&self, id: &SandboxId) -> Option<Arc<AsyncFd<OwnedFd>>> {
+        loop {
+            if let Some(process) = self.watches.get(id) {
+                return Some(process);
+            }
+            let request = Request::Watch { sandbox: id.as_str().to_owned() };
+            let reply = self.launcher.ask(request, limit::LOOK).await;
+            match reply.and_then(|reply| self.started(id, reply)) {
+                Ok((_, process)) => return Some(process),
+                Err(error) if error.kind() == Kind::NotFound => return None,
+                Err(error) => tracing::warn!(sandbox = %id, %error, "a sandbox is not watched yet"),
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Why a sandbox ended, of whoever knows: this daemon, the launcher, or nobody.
+    async fn cause(&self, id: &SandboxId) -> Cause {
+        let deadline = Instant::now() + NOTICE;
+        loop {
+            if let Some(cause) = self.watches.sentence(id) {
+                return cause;
+            }
+            match self.look(Some(id)).await.as_deref() {
+                Ok([found]) if found.running.is_some() => {}
+                Ok([found]) => match convert::ended(found) {
+                    Ok(Some(cause)) => return cause,
+                    Ok(None) | Err(_) => return unseen(),
+                },
+                Ok(_) => return unseen(),
+                Err(error) => tracing::warn!(sandbox = %id, %error, "a death is not explained yet"),
+            }
+            if Instant::now() >= deadline {
+                return unseen();
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn look(&self, only: Option<&SandboxId>) -> Result<Vec<request::Found>> {
+        Ok(self.inventory_of(only).await?.0)
+    }
+
+    async fn inventory_of(
+        &self,
+        only: Option<&SandboxId>,
+    ) -> Result<(Vec<request::Found>, Vec<request::ImageReport>)> {
+        let only = only.map(|id| id.as_str().to_owned());
+        let (mut found, mut reports) = (Vec::new(), Vec::new());
+        for reply in self.launcher.ask_parts(Request::Inventory { only }, limit::LOOK).await? {
+            let Answer::Inventory { sandboxes, images, .. } = reply.answer else {
+                return Err(convert::unexpected());
+            };
+            found.extend(sandboxes);
+            reports.extend(images);
+        }
+        Ok((found, reports))
+    }
+
+    async fn import(
+        &self,
+        name: &ImageName,
+        source: ImageSource,
+        created_at: Millis,
+    ) -> Result<Image> {
+        if name.as_str() == ImageName::HOST {
+            return Err(Error::invalid("the image `host` is built in")
+                .with_hint("choose another name for the import"));
+        }
+        let (theirs, ours) = import::pipe()?;
+        let request = Request::ImportImage {
+            image: convert::image_word(name),
+            limit_bytes: import::MOST_BYTES,
+            limit_entries: import::MOST_ENTRIES,
+            created_at,
+        };
+        let unpacked = self.launcher.ask_once(request, theirs, limit::IMPORT);
+        let sent = async {
+            match source {
+                ImageSource::Archive(archive) => import::pump(archive, ours).await,
+                ImageSource::Folder(folder) => pack(folder, ours).await,
+            }
+        };
+        let (unpacked, sent) = tokio::join!(unpacked, sent);
+        let Answer::Imported(report) = unpacked?.answer else { return Err(convert::unexpected()) };
+        let image = convert::image(report)?;
+        if let Err(error) = sent {
+            // An archive that broke off between two entries looks whole to the launcher.
+            self.discard(name).await?;
+            return Err(error);
+        }
+        Ok(image)
+    }
+
+    async fn discard(&self, name: &ImageName) -> Result<()> {
+        let request = Request::RemoveImage { image: convert::image_word(name) };
+        done(self.launcher.ask(request, limit::REMOVE).await?)
+    }
+}
+
+async fn pack(folder: PathBuf, pipe: OwnedFd) -> Result<()> {
+    let work = tokio::task::spawn_blocking(move || import::pack(&folder, pipe));
+    work.await.map_err(|error| {
+        Error::internal("the folder was not packed to the end").with_source(error)
+    })?
+}
+
+fn unseen() -> Cause {
+    Cause::with(Reason::Exit, "its first process ended, and nobody saw how")
+}
+
+fn done(reply: Reply) -> Result<()> {
+    if matches!(reply.answer, Answer::Done) { Ok(()) } else { Err(convert::unexpected()) }
+}
+
+impl Provider for Local {
+    fn name(&self) -> &'static str {
+        "local"
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<Host>> {
+        Box::pin(async {
+            let reply = self.launcher.ask(Request::Probe, limit::LOOK).await?;
+            let Answer::Host(report) = reply.answer else { return Err(convert::unexpected()) };
+            convert::host(report)
+        })
+    }
+
+    fn create<'a>(&'a self, id: &'a SandboxId, spec: &'a Spec) -> BoxFuture<'a, Result<Running>> {
+        Box::pin(self.run(id, spec))
+    }
+
+    fn start<'a>(&'a self, id: &'a SandboxId, spec: &'a Spec) -> BoxFuture<'a, Result<Running>> {
+        Box::pin(self.run(id, spec))
+    }
+
+    fn stop<'a>(&'a self, id: &'a SandboxId, _spec: &'a Spec) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let request = Request::Stop { sandbox: id.as_str().to_owned() };
+            done(self.launcher.ask(request, limit::STOP).await?)?;
+            self.forget(id);
+            Ok(())
+        })
+    }
+
+    fn delete<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let request = Request::Remove { sandbox: id.as_str().to_owned() };
+            done(self.launcher.ask(request, limit::REMOVE).await?)?;
+            self.forget(id);
+            Ok(())
+        })
+    }
+
+    fn inventory(&self) -> BoxFuture<'_, Result<Vec<(SandboxId, Found)>>> {
+        Box::pin(async {
+            let mut all = Vec::new();
+            for found in self.look(None).await? {
+                let (id, what) = convert::found(&found)?;
+                if let Some(started) = &found.running {
+                    self.adopt(&id, started)?;
+                }
+                all.push((id, what));
+            }
+            Ok(all)
+        })
+    }
+
+    fn died<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Cause> {
+        Box::pin(async move {
+            if let Some(process) = self.first_process(id).await
+                && let Err(error) = process.readable().await
+            {
+                tracing::error!(sandbox = %id, %error, "a sandbox cannot be watched");
+                std::future::pending::<()>().await;
+            }
+            self.cause(id).await
+        })
+    }
+
+    fn guest(&self, id: &SandboxId) -> Arc<dyn Guest> {
+        guest::guest(Arc::clone(&self.home), id)
+    }
+
+    fn usage<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<Usage>> {
+        Box::pin(async move {
+            let request = Request::Measure { sandbox: id.as_str().to_owned() };
+            let reply = self.launcher.ask(request, limit::LOOK).await?;
+            let Answer::Usage(usage) = reply.answer else { return Err(convert::unexpected()) };
+            Ok(convert::usage(usage))
+        })
+    }
+
+    fn images(&self) -> BoxFuture<'_, Result<Vec<Image>>> {
+        Box::pin(async {
+            let (_, reports) = self.inventory_of(None).await?;
+            let imported = reports.into_iter().map(convert::image);
+            std::iter::once(Ok(convert::host_image())).chain(imported).collect()
+        })
+    }
+
+    fn import_image<'a>(
+        &'a self,
+        name: &'a ImageName,
+        source: ImageSource,
+        created_at: Millis,
+    ) -> BoxFuture<'a, Result<Image>> {
+        Box::pin(self.import(name, source, created_at))
+    }
+
+    fn remove_image<'a>(&'a self, name: &'a ImageName) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.discard(name))
+    }
+}
