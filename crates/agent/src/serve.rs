@@ -1,0 +1,261 @@
+//! The loop: connections come in, commands run, and whoever follows one is told.
+//!
+//! One thread, one wait. Nothing that the guest or the host does may stop it: a bad connection
+//! is closed, a failed call is answered, and file operations run in processes of their own.
+
+mod follow;
+mod requests;
+mod workers;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Instant;
+
+use rustix::net::SocketFlags;
+use rustix::process::{Pid, WaitOptions, WaitStatus};
+
+use infield_protocol::message::{OnDisconnect, StoppedBy, Stream};
+
+use crate::account::Accounts;
+use crate::commands::Commands;
+use crate::connection::{Connection, Heard, Role};
+use crate::failure::{Failure, KernelFailed};
+use crate::inherited::Inherited;
+use crate::poll::{Interest, Poll, Ready, Source};
+use crate::settings::Settings;
+
+use workers::Workers;
+
+/// Connections at a time. More wait in the socket's own queue.
+const CONNECTIONS: usize = 256;
+
+/// Reads of one stream before others have their turn.
+const READS_IN_A_ROW: usize = 4;
+
+/// Everything that the agent knows.
+pub struct Server {
+    settings: Settings,
+    inherited: Inherited,
+    children: OwnedFd,
+    poll: Poll,
+    accounts: Accounts,
+    commands: Commands,
+    connections: BTreeMap<u64, Connection>,
+    workers: Workers,
+    last_connection: u64,
+    listening: bool,
+}
+
+impl Server {
+    /// Takes what the launcher left.
+    pub fn new(settings: Settings) -> Result<Self, Failure> {
+        let inherited = Inherited::take(&settings)?;
+        let children = crate::sys::take_signals().doing(|| "signals")?;
+        let poll = Poll::new().doing(|| "epoll")?;
+        let watch = |fd, source| poll.watch(fd, source, Interest::READ);
+        watch(&inherited.listener, Source::Listener).doing(|| "the listening socket")?;
+        watch(&children, Source::Children).doing(|| "signals")?;
+        Ok(Self {
+            settings,
+            inherited,
+            children,
+            poll,
+            accounts: Accounts::new(),
+            commands: Commands::default(),
+            connections: BTreeMap::new(),
+            workers: Workers::default(),
+            last_connection: 0,
+            listening: true,
+        })
+    }
+
+    /// Serves until the sandbox ends.
+    pub fn run(mut self) -> Failure {
+        loop {
+            let now = Instant::now();
+            let limit = self.wakes_at().map(|at| at.saturating_duration_since(now));
+            let events = match self.poll.wait(limit) {
+                Ok(events) => events,
+                Err(error) => return Failure::kernel("wait", &error),
+            };
+            for (source, ready) in events {
+                self.handle(source, ready);
+            }
+            self.on_time(Instant::now());
+        }
+    }
+
+    fn wakes_at(&self) -> Option<Instant> {
+        let patience = |connection: &Connection| match &connection.role {
+            Role::Opening { until } => Some(*until),
+            Role::Reading(reading) => Some(reading.until),
+            Role::Following(_) | Role::Queued(_) | Role::Closing => None,
+        };
+        let connections = self.connections.values().filter_map(patience).min();
+        [connections, self.commands.wakes_at()].into_iter().flatten().min()
+    }
+
+    fn handle(&mut self, source: Source, ready: Ready) {
+        match source {
+            Source::Listener => self.accept(),
+            Source::Children => self.reap(),
+            Source::Connection(number) => self.on_connection(number, ready),
+            Source::Report(number) => self.on_report(number),
+            Source::Output(number, stream) => self.on_output(number, stream),
+            Source::Input(number) => self.on_input(number),
+        }
+    }
+
+    fn accept(&mut self) {
+        while self.connections.len() < CONNECTIONS {
+            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+            // Whatever went wrong concerns one connection; the next event tries again.
+            let Ok(fd) = rustix::net::accept_with(&self.inherited.listener, flags) else { return };
+            self.last_connection += 1;
+            let number = self.last_connection;
+            if self.poll.watch(&fd, Source::Connection(number), Interest::READ).is_ok() {
+                self.connections.insert(number, Connection::new(fd));
+                // The request is mostly there already, which saves a turn of the loop.
+                self.on_connection(number, Ready { read: true, write: false, gone: false });
+            }
+        }
+        self.listen_if_room();
+    }
+
+    /// Leaves new connections alone while there are too many.
+    fn listen_if_room(&mut self) {
+        let room = self.connections.len() < CONNECTIONS;
+        if room != self.listening {
+            let what = if room { Interest::READ } else { Interest::NONE };
+            let changed = self.poll.change(&self.inherited.listener, Source::Listener, what);
+            self.listening = if changed.is_ok() { room } else { self.listening };
+        }
+    }
+
+    fn reap(&mut self) {
+        let mut buffer = [0; 128];
+        // Only a wake-up: one signal may stand for many children.
+        let _woken = rustix::io::read(&self.children, &mut buffer);
+        loop {
+            let options = WaitOptions::NOHANG | WaitOptions::UNTRACED;
+            let Ok(Some((pid, status))) = rustix::process::wait(options) else { break };
+            if status.stopped() {
+                self.workers.go_on(pid);
+            } else {
+                self.on_exit(pid, status);
+            }
+        }
+    }
+
+    fn on_exit(&mut self, pid: Pid, status: WaitStatus) {
+        if self.workers.ended(pid) {
+            self.start_queued();
+            return;
+        }
+        let exited =
+            self.commands.iter_mut().find_map(|c| c.exited(pid, status).then_some(c.number));
+        if let Some(number) = exited {
+            // What it wrote last is in the pipes already.
+            self.on_output(number, Stream::Stdout);
+            self.on_output(number, Stream::Stderr);
+            self.pump(number);
+        }
+    }
+
+    fn on_connection(&mut self, number: u64, ready: Ready) {
+        let Some(connection) = self.connections.get_mut(&number) else { return };
+        let mut alive = true;
+        if ready.read && !connection.heard_all {
+            alive = match connection.read() {
+                Ok(Heard::Some) => self.hear(number),
+                Ok(Heard::End) => self.hear(number) && !ready.gone,
+                Err(_) => false,
+            };
+        }
+        if !alive || ready.gone && !self.has_unheard(number) {
+            self.disconnect(number);
+            return;
+        }
+        if ready.write {
+            self.pump_connection(number);
+        }
+        self.settle(number);
+    }
+
+    /// Whether the other side is gone but left something to read.
+    fn has_unheard(&self, number: u64) -> bool {
+        self.connections.get(&number).is_some_and(|c| !c.heard_all && self.wants_input(c))
+    }
+
+    /// Closes a connection, and ends a command that was to end with it.
+    fn disconnect(&mut self, number: u64) {
+        let Some(connection) = self.connections.remove(&number) else { return };
+        self.poll.forget(&connection.fd);
+        self.listen_if_room();
+        let (command, starter) = match connection.role {
+            Role::Following(following) => (following.command, following.starter),
+            Role::Reading(reading) => (reading.command, false),
+            Role::Opening { .. } | Role::Queued(_) | Role::Closing => return,
+        };
+        let Some(command) = self.commands.get(command) else { return };
+        command.watchers.retain(|watcher| *watcher != number);
+        if starter && command.on_disconnect == OnDisconnect::Kill {
+            // Without /proc nothing can be found; its time limit will try again.
+            let _stopped = command.stop(StoppedBy::Caller);
+        }
+        let command = command.number;
+        self.pump(command);
+    }
+
+    fn on_time(&mut self, now: Instant) {
+        let late = |c: &Connection| match &c.role {
+            Role::Opening { until } => *until <= now,
+            Role::Reading(_) | Role::Following(_) | Role::Queued(_) | Role::Closing => false,
+        };
+        let late: Vec<u64> =
+            self.connections.iter().filter(|(_, c)| late(c)).map(|(n, _)| *n).collect();
+        for number in late {
+            self.disconnect(number);
+        }
+        let waiting = |c: &Connection| matches!(&c.role, Role::Reading(r) if r.until <= now);
+        let over = self.connections.iter().filter(|(_, c)| waiting(c)).map(|(n, _)| *n);
+        for number in over.collect::<Vec<_>>() {
+            self.pump_connection(number);
+            self.settle(number);
+        }
+        let due = self.commands.iter_mut().filter(|c| c.wakes_at().is_some_and(|at| at <= now));
+        let mut changed = Vec::new();
+        for command in due {
+            // Without /proc nothing can be found; the next turn tries again.
+            let _done: io::Result<()> = command.on_time(now);
+            changed.push(command.number);
+        }
+        for number in changed {
+            self.pump(number);
+        }
+    }
+
+    fn on_output(&mut self, number: u64, stream: Stream) {
+        for _ in 0..READS_IN_A_ROW {
+            if self.settings.keeps(crate::settings::Defence::KeptOutput) {
+                self.commands.make_room(number);
+            }
+            let Some(command) = self.commands.get(number) else { return };
+            let output = command.output_mut(stream);
+            let before = output.kept.end();
+            if output.held {
+                break;
+            }
+            if let Some(ended) = output.read() {
+                self.poll.forget(&ended);
+                break;
+            }
+            if output.kept.end() == before {
+                break;
+            }
+            self.pump(number);
+        }
+        self.pump(number);
+    }
+}

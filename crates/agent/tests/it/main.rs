@@ -1,0 +1,4 @@
+//! The agent as a process of its own, outside any sandbox, through the host's client.
+
+mod agent;
+mod commands;

@@ -1,0 +1,120 @@
+//! One connection: frames out, events in, with a limit on every wait.
+
+use std::io;
+use std::time::Duration;
+
+use infield_domain::{Error, Result};
+use serde::Serialize;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::timeout;
+
+use super::{Connect, convert};
+use crate::frame::{self, Decoder};
+use crate::message::{Event, GENERATION, Opening, Request};
+
+/// To connect and to hand the request over.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// For the next event of an operation that makes progress.
+pub(super) const PROGRESS: Duration = Duration::from_secs(75);
+
+/// Bytes that one read takes.
+const READ_BYTES: usize = 64 << 10;
+
+/// A connection that carries one operation.
+pub(super) struct Wire {
+    pub(super) events: Events,
+    pub(super) sink: Sink,
+}
+
+/// What the agent says.
+pub(super) struct Events {
+    half: OwnedReadHalf,
+    decoder: Decoder,
+    buffer: Vec<u8>,
+}
+
+/// What the agent is told.
+pub(super) struct Sink {
+    half: OwnedWriteHalf,
+    frame: Vec<u8>,
+}
+
+impl Wire {
+    pub(super) async fn open(connect: &Connect, request: Request) -> Result<Self> {
+        let opening = Opening { generation: GENERATION, request };
+        let stream: UnixStream = match timeout(CONNECT, connect()).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Err(gone(error)),
+            Err(_) => return Err(slow("the sandbox does not answer")),
+        };
+        let (read, write) = stream.into_split();
+        let events = Events { half: read, decoder: Decoder::default(), buffer: vec![0; READ_BYTES] };
+        let mut wire = Self { events, sink: Sink { half: write, frame: Vec::new() } };
+        match timeout(CONNECT, wire.sink.send(&opening)).await {
+            Ok(sent) => sent.map(|()| wire),
+            Err(_) => Err(slow("the sandbox takes no request")),
+        }
+    }
+}
+
+impl Events {
+    /// The next event, whenever it comes; a failure is an error.
+    pub(super) async fn next(&mut self) -> Result<Event> {
+        loop {
+            if let Some(body) = self.decoder.next_body().map_err(garbage)? {
+                return match frame::decode(body).map_err(garbage)? {
+                    Event::Failed(failure) => Err(convert::failure(failure)),
+                    event => Ok(event),
+                };
+            }
+            let count = self.half.read(&mut self.buffer).await.map_err(gone)?;
+            if count == 0 {
+                return Err(gone(io::ErrorKind::UnexpectedEof.into()));
+            }
+            self.decoder.push(&self.buffer[..count]);
+        }
+    }
+
+    /// The next event, which must come in time.
+    pub(super) async fn next_within(&mut self, limit: Duration) -> Result<Event> {
+        timeout(limit, self.next())
+            .await
+            .unwrap_or_else(|_| Err(slow("the sandbox did not finish in time")))
+    }
+}
+
+impl Sink {
+    /// Sends one message; waits while the agent does not read.
+    pub(super) async fn send<T: Serialize>(&mut self, message: &T) -> Result<()> {
+        self.frame.clear();
+        frame::encode(message, &mut self.frame).map_err(|error| {
+            Error::invalid("the request is larger than one megabyte").with_source(error)
+        })?;
+        self.half.write_all(&self.frame).await.map_err(gone)
+    }
+}
+
+/// The agent is not there, or not any more.
+fn gone(error: io::Error) -> Error {
+    Error::unavailable("the sandbox is not running, or ended just now")
+        .with_hint("start the sandbox and try again")
+        .with_source(error)
+}
+
+fn slow(message: &str) -> Error {
+    Error::timeout(message).with_hint("stop and start the sandbox when this happens again")
+}
+
+/// The agent says what no agent of ours would.
+pub(super) fn garbage(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    nonsense().with_source(error)
+}
+
+/// As [`garbage`], where a well-formed event makes no sense.
+pub(super) fn nonsense() -> Error {
+    Error::unavailable("the sandbox's answer makes no sense")
+        .with_hint("stop and start the sandbox; what runs in it may have broken it")
+}
