@@ -19,9 +19,6 @@ use crate::failure::{Answer, Failure, finish};
 use crate::serve::{Connection, Context, Peer};
 use crate::wire::{BUILD_HEADER, CLIENT_HEADER, REQUEST_ID_HEADER};
 
-#[cfg(test)]
-mod tests;
-
 /// Characters of an id or a name that a client gives.
 const WORD_CHARS: usize = 64;
 

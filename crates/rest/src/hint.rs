@@ -3,6 +3,9 @@
 /// Letters that may differ between a mistyped word and the one that was meant.
 const NEAR: usize = 3;
 
+/// Characters of a mistyped word that count.
+const GIVEN_CHARS: usize = 64;
+
 /// Characters of foreign text in a message.
 const SHOWN_CHARS: usize = 300;
 
@@ -27,7 +30,7 @@ pub(crate) fn nearest_field(complaint: &str) -> Option<String> {
 
 /// The known word that is nearest to `given`, when it is near.
 pub(crate) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let given: String = given.chars().take(64).collect();
+    let given: String = given.chars().take(GIVEN_CHARS).collect();
     known
         .map(|word| (distance(&given, word), word))
         .filter(|(distance, word)| *distance <= NEAR && *distance < word.chars().count())
@@ -40,18 +43,27 @@ pub(crate) fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(SHOWN_CHARS).collect()
 }
 
-/// Insertions, deletions and replacements that make one word of the other.
+/// Insertions, deletions, replacements and swaps of neighbours that make one word of the other
+/// (optimal string alignment).
 fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut above: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (line, letter) in one.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (column, known) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != *known);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(row[column] + 1).min(diagonal + 1);
+    for line in 1..=one.len() {
+        let mut next = vec![line];
+        for column in 1..=other.len() {
+            let replaced = row[column - 1] + usize::from(one[line - 1] != other[column - 1]);
+            let mut least = replaced.min(row[column] + 1).min(next[column - 1] + 1);
+            let swapped = line > 1
+                && column > 1
+                && one[line - 1] == other[column - 2]
+                && one[line - 2] == other[column - 1];
+            if swapped {
+                least = least.min(above[column - 2] + 1);
+            }
+            next.push(least);
         }
+        above = std::mem::replace(&mut row, next);
     }
     row[other.len()]
 }

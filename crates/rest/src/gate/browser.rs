@@ -15,6 +15,9 @@ use std::net::{IpAddr, SocketAddr};
 use http::{HeaderMap, Method, Uri, header};
 use infield_domain::{Error, Result};
 
+#[cfg(test)]
+mod tests;
+
 /// Names of the loopback, under which every server can be asked.
 const LOOPBACK_NAMES: &[&str] = &["localhost", "127.0.0.1", "[::1]"];
 
