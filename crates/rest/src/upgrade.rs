@@ -22,7 +22,7 @@ use tracing::Instrument;
 use crate::door::{Pipe, PipeCall};
 use crate::failure::{self, Answer, Failure};
 use crate::serve::{Connection, Context};
-use crate::wire::UPGRADE;
+use crate::wire::{Started, UPGRADE};
 
 /// Between the answer 101 and the first byte of the stream.
 const SWITCH_LIMIT: Duration = Duration::from_secs(10);
@@ -77,7 +77,12 @@ pub(crate) fn run(context: &Context, who: &Principal, upgrade: Upgrade, run: Run
         heartbeat: context.doors.settings.limits.heartbeat,
         request_id: who.request_id.clone(),
     };
-    spawn(context, upgrade, async |io| pump::run(link, io, run).await)
+    let started = Started {
+        execution_id: run.execution_id.to_string(),
+        sandbox_id: run.sandbox.id.to_string(),
+        sandbox_name: run.sandbox.spec.name.to_string(),
+    };
+    spawn(context, upgrade, |io| pump::run(link, io, started, run.into_process()))
 }
 
 /// Hands the connection to a pipe of the MCP door.

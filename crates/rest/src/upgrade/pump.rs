@@ -10,16 +10,18 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use infield_domain::command::{ProcessEvent, ProcessInput, Stream};
 use infield_domain::guest::{InputSink, Process, ProcessEvents};
-use infield_domain::{Error, Result};
-use infield_engine::Run;
+use infield_domain::{Error, Kind, Result};
 use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use tokio_util::sync::CancellationToken;
 
 use crate::failure;
-use crate::stream::{ClientFrame, FrameReader, FrameWriter, MAX_PAYLOAD, ServerFrame};
+use crate::stream::{ClientFrame, Frame, FrameReader, FrameWriter, MAX_PAYLOAD, ServerFrame};
 use crate::wire::Started;
 
-/// For the last frame of a stream that the server ends.
+#[cfg(test)]
+mod tests;
+
+/// For the last frame of a stream, and for its client to close it.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(2);
 
 /// What a stream has besides its two sides.
@@ -40,43 +42,57 @@ enum End {
 }
 
 /// Pumps until the command has ended, the client is gone or the server ends.
-pub(super) async fn run<I>(link: Link, io: I, run: Run) -> Result<()>
+pub(super) async fn run<I>(link: Link, io: I, started: Started, process: Process) -> Result<()>
 where
     I: AsyncRead + AsyncWrite + Send + Unpin,
 {
     let (reader, writer) = tokio::io::split(io);
-    let (reader, mut writer) = (FrameReader::new(reader), FrameWriter::new(writer));
-    let started = Started {
-        execution_id: run.execution_id.to_string(),
-        sandbox_id: run.sandbox.id.to_string(),
-        sandbox_name: run.sandbox.spec.name.to_string(),
-    };
+    let (mut reader, mut writer) = (FrameReader::new(reader), FrameWriter::new(writer));
     writer.send(&ServerFrame::Started(started).into_frame()?).await?;
-    let Process { events, input } = run.into_process();
+    let Process { events, input } = process;
     let end = tokio::select! {
         end = send_output(&mut writer, events, link.heartbeat) => end,
-        end = take_input(reader, input) => end,
+        end = take_input(&mut reader, input) => end,
         () = link.shutdown.cancelled() => End::Failed(
             Error::unavailable("the server is ending")
                 .with_hint("run the command again; a new server starts by itself"),
         ),
     };
-    match end {
-        End::Gone => tracing::debug!("the client of a stream is gone"),
-        End::Told => writer.shutdown().await?,
+    let last = match end {
+        End::Gone => {
+            tracing::debug!("the client of a stream is gone");
+            return Ok(());
+        }
+        End::Told => None,
         End::Failed(error) => {
             let body = failure::in_stream(error, &link.request_id);
-            let frame = ServerFrame::Error(body).into_frame()?;
-            let farewell = async {
-                writer.send(&frame).await?;
-                writer.shutdown().await
-            };
-            if tokio::time::timeout(FAREWELL_LIMIT, farewell).await.is_err() {
-                tracing::debug!("the client of a stream does not listen to its end");
-            }
+            Some(ServerFrame::Error(body).into_frame()?)
         }
+    };
+    if tokio::time::timeout(FAREWELL_LIMIT, say_farewell(reader, writer, last)).await.is_err() {
+        tracing::debug!("the client of a stream does not listen to its end");
     }
     Ok(())
+}
+
+/// Sends the last frame, if it is not yet sent, and reads what the client still sends: closing a
+/// TCP connection with unread bytes resets it, and the client may then lose what it has not read.
+async fn say_farewell<I>(
+    mut reader: FrameReader<ReadHalf<I>>,
+    mut writer: FrameWriter<WriteHalf<I>>,
+    last: Option<Frame>,
+) where
+    I: AsyncRead + AsyncWrite,
+{
+    let sent = async {
+        if let Some(frame) = last {
+            writer.send(&frame).await?;
+        }
+        writer.shutdown().await
+    };
+    if sent.await.is_ok() {
+        while let Ok(Some(_)) = reader.next().await {}
+    }
 }
 
 async fn send_output<I: AsyncWrite>(
@@ -129,14 +145,14 @@ async fn send_all<I: AsyncWrite>(
 }
 
 async fn take_input<I: AsyncRead>(
-    mut reader: FrameReader<ReadHalf<I>>,
+    reader: &mut FrameReader<ReadHalf<I>>,
     mut input: Box<dyn InputSink>,
 ) -> End {
     loop {
         let frame = match reader.next().await {
             Ok(Some(frame)) => frame,
             Ok(None) => return End::Gone,
-            Err(error) if error.kind() == infield_domain::Kind::Invalid => {
+            Err(error) if error.kind() == Kind::Invalid => {
                 return End::Failed(error);
             }
             Err(_) => return End::Gone,
