@@ -67,6 +67,11 @@ pub(crate) fn page<T, W>(page: Page<T>, convert: impl Fn(T) -> W) -> wire::Page<
     wire::Page { items: page.items.into_iter().map(convert).collect(), next: page.next_cursor }
 }
 
+/// A list that has no second page.
+pub(crate) fn whole<T, W>(items: Vec<T>, convert: impl Fn(T) -> W) -> wire::Page<W> {
+    wire::Page { items: items.into_iter().map(convert).collect(), next: None }
+}
+
 fn shown(shown: Shown) -> wire::Shown {
     wire::Shown { text: shown.text, total_bytes: shown.total_bytes, truncated: shown.truncated }
 }

@@ -9,13 +9,14 @@ use infield_domain::provider::ImageSource;
 use crate::failure::Answer;
 use crate::gate::Who;
 use crate::serve::Context;
-use crate::{body, wire};
+use crate::{body, convert, wire};
 
 pub(crate) async fn list(
     State(context): State<Context>,
     Who(who): Who,
-) -> Answer<Json<Vec<wire::Image>>> {
-    Ok(Json(context.doors.engine.list_images(&who).await?))
+) -> Answer<Json<wire::Page<wire::Image>>> {
+    let images = context.doors.engine.list_images(&who).await?;
+    Ok(Json(convert::whole(images, |image| image)))
 }
 
 pub(crate) async fn import(

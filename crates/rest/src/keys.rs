@@ -21,9 +21,9 @@ pub(crate) async fn create(
 pub(crate) async fn list(
     State(context): State<Context>,
     Who(who): Who,
-) -> Answer<Json<Vec<wire::Key>>> {
+) -> Answer<Json<wire::Page<wire::Key>>> {
     let keys = context.doors.engine.list_keys(&who).await?;
-    Ok(Json(keys.into_iter().map(convert::key).collect()))
+    Ok(Json(convert::whole(keys, convert::key)))
 }
 
 pub(crate) async fn revoke(

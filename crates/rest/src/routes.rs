@@ -74,7 +74,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/keys", || post(keys::create)),
     route("DELETE", "/v1/keys/{id}", || delete(keys::revoke)),
     route("GET", "/v1/audit", || get(audit::list)),
-    route("GET", "/v1/audit/verification", || get(audit::verify)),
+    route("GET", "/v1/audit/verify", || get(audit::verify)),
     route("POST", "/v1/mcp", || post(mcp::pipe)),
     route("POST", "/v1/mcp/folders", || post(mcp::folders)),
 ];

@@ -72,9 +72,9 @@ pub(crate) async fn list(
     State(context): State<Context>,
     Who(who): Who,
     Path(reference): Path<String>,
-) -> Answer<Json<Vec<wire::ExecutionRecord>>> {
+) -> Answer<Json<wire::Page<wire::ExecutionRecord>>> {
     let records = context.doors.engine.list_executions(&who, &reference).await?;
-    Ok(Json(records.into_iter().map(convert::execution_record).collect()))
+    Ok(Json(convert::whole(records, convert::execution_record)))
 }
 
 pub(crate) async fn get(
