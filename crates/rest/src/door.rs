@@ -91,6 +91,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 /// Says who is at the other end of a unix socket, or why they may not come in.
 pub type PeerCheck = Arc<dyn Fn(&UnixStream) -> Result<Principal> + Send + Sync>;
 
+/// Says why sandboxes cannot be made, if they cannot.
+pub type Health = Arc<dyn Fn() -> Result<()> + Send + Sync>;
+
 /// How the door behaves.
 #[derive(Clone)]
 pub struct Settings {
@@ -104,6 +107,8 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// Who is at the other end of a unix socket.
     pub peer: PeerCheck,
+    /// What `GET /api/health` answers.
+    pub health: Health,
     /// Counts the clients.
     pub clients: Clients,
     /// How much anybody gets.

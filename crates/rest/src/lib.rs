@@ -12,7 +12,7 @@ mod clients;
 pub use clients::Clients;
 mod door;
 pub use door::{
-    Authentication, Doors, Duplex, Limits, Listeners, Mcp, McpService, PeerCheck, Pipe, PipeCall,
+    Authentication, Doors, Duplex, Health, Limits, Listeners, Mcp, McpService, PeerCheck, Pipe, PipeCall,
     PipeIo, Settings, mcp_service,
 };
 mod serve;
