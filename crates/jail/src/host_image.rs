@@ -107,3 +107,6 @@ fn host_folder(host: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, HostImageErr
     rustix::fs::openat(host, path, flags, Mode::empty())
         .map_err(|source| HostImageError::Host { path: format!("/{path}"), source })
 }
+
+#[cfg(test)]
+mod tests;

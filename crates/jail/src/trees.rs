@@ -9,19 +9,25 @@
 //! range of ids and has no right beyond it. They never hold a privilege that a wrong name could
 //! abuse; the checks here are the second wall.
 
+mod archive;
 mod attributes;
 pub(crate) mod beneath;
 mod copy;
 pub(crate) mod error;
 mod measure;
+mod names;
+mod pack;
 mod remove;
 mod trail;
+mod unpack;
 pub(crate) mod walk;
 
 pub use copy::copy;
 pub use error::{Result, TreeError};
 pub use measure::measure;
+pub use pack::{pack, pack_entry};
 pub use remove::remove_contents;
+pub use unpack::{UnpackLimits, Unpacked, land, unpack};
 
 /// What a tree holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

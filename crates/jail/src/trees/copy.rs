@@ -135,3 +135,6 @@ fn make_node(to: BorrowedFd<'_>, name: &CStr, stat: &Stat, file_type: FileType) 
         .map_err(|source| TreeError::kernel("create", name, source))?;
     attributes::copy_named(to, name, stat)
 }
+
+#[cfg(test)]
+mod tests;

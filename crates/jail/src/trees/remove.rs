@@ -109,3 +109,6 @@ fn unlink(parent: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> Result<(), Err
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests;
