@@ -87,9 +87,22 @@ fn every_signal() -> libc::sigset_t {
 /// Gives every signal its default action, blocks them all, and opens a descriptor that tells
 /// of ended children.
 pub(crate) fn take_signals() -> io::Result<OwnedFd> {
+    // The kernel's own `struct sigaction`: SIG_DFL, no flags, no mask. libc's `signal` would
+    // leave out the two signals that it keeps for itself, and they may be ignored by whoever
+    // started us.
+    let default = [0_u64; 4];
     for signal in 1..=64 {
-        // SAFETY: SIG_DFL is a valid action; for numbers that cannot be changed the call fails.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        // SAFETY: the kernel reads the 32 bytes of `default` and writes nothing; it refuses
+        // the signals that cannot be changed.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                ptr::null_mut::<u8>(),
+                8,
+            );
+        }
     }
     let all = every_signal();
     // SAFETY: `all` is an initialised set, and no old set is asked for.

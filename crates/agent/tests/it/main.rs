@@ -2,3 +2,6 @@
 
 mod agent;
 mod commands;
+mod connections;
+mod files;
+mod trees;

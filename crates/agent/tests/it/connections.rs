@@ -1,0 +1,120 @@
+//! Connections that misbehave, and many of them.
+
+use std::io::{Read, Write};
+
+use infield_domain::Kind;
+use infield_domain::guest::Guest;
+use infield_protocol::client::Client;
+use infield_protocol::frame::{self, Decoder};
+use infield_protocol::message::{Code, Event, GENERATION, Opening, Request};
+
+use crate::agent::{Agent, LIMIT};
+
+/// Sends these bytes, and gives the events until the agent closes.
+fn say(agent: &Agent, bytes: &[u8]) -> Vec<Event> {
+    let mut connection = agent.raw();
+    connection.set_read_timeout(Some(LIMIT)).expect("a limit");
+    connection.write_all(bytes).expect("is sent");
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).expect("the agent closes");
+    let mut decoder = Decoder::default();
+    decoder.push(&answer);
+    let mut events = Vec::new();
+    while let Some(body) = decoder.next_body().expect("frames") {
+        events.push(frame::decode(body).expect("an event"));
+    }
+    events
+}
+
+/// Wants one failure with this code, and the agent to go on.
+fn check(bytes: &[u8], expected: Code) {
+    let agent = Agent::start();
+    let events = say(&agent, bytes);
+    assert!(
+        matches!(&events[..], [Event::Failed(failure)] if failure.code == expected),
+        "{events:?}"
+    );
+    assert_eq!(agent.shell("echo on").out(), "on\n");
+}
+
+fn opening(generation: u16) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let opening = Opening { generation, request: Request::Executions };
+    frame::encode(&opening, &mut bytes).expect("fits");
+    bytes
+}
+
+#[test]
+fn another_generation_is_told_so() {
+    check(&opening(GENERATION + 1), Code::Conflict);
+}
+
+#[test]
+fn garbage_is_answered_and_forgotten() {
+    check(&[0xff; 64], Code::Invalid);
+    check(b"GET / HTTP/1.1\r\n\r\n", Code::Invalid);
+    check(&[0, 0, 0, 3, 1, 200, 200], Code::Conflict);
+    check(&[0, 0, 0, 0], Code::Conflict);
+}
+
+#[test]
+fn a_request_may_come_byte_by_byte() {
+    let agent = Agent::start();
+    let mut connection = agent.raw();
+    connection.set_read_timeout(Some(LIMIT)).expect("a limit");
+    for byte in opening(GENERATION) {
+        connection.write_all(&[byte]).expect("is sent");
+    }
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).expect("the agent closes");
+    assert_eq!(
+        frame::decode::<Event>(&answer[4..]).expect("an event"),
+        Event::Executions(Vec::new())
+    );
+}
+
+#[test]
+fn silent_connections_do_not_keep_others_out() {
+    let agent = Agent::start();
+    // As many as the agent has at a time: the next one waits until they are cut.
+    let silent: Vec<_> = (0..200).map(|_| agent.raw()).collect();
+    assert_eq!(agent.shell("echo on").out(), "on\n");
+    drop(silent);
+}
+
+#[test]
+fn many_file_operations_at_once_are_all_served() {
+    let agent = Agent::start();
+    let path = crate::agent::path(".");
+    let all =
+        agent.wait(futures_util::future::join_all((0..150).map(|_| agent.client.stat(&path))));
+    assert!(all.iter().all(Result::is_ok));
+}
+
+#[test]
+fn the_agent_shrugs_signals_off() {
+    let agent = Agent::start();
+    // It answers, so that it is not on its way up any more.
+    assert_eq!(agent.shell("echo up").out(), "up\n");
+    let pid = rustix::process::Pid::from_raw(agent.pid().cast_signed()).expect("a process");
+    for signal in [
+        rustix::process::Signal::TERM,
+        rustix::process::Signal::HUP,
+        rustix::process::Signal::INT,
+        rustix::process::Signal::PIPE,
+    ] {
+        rustix::process::kill_process(pid, signal).expect("ours");
+    }
+    assert_eq!(agent.shell("echo on").out(), "on\n");
+}
+
+#[test]
+fn an_agent_that_is_gone_is_told_with_what_to_do() {
+    let agent = Agent::start();
+    let nobody = Client::new(|| {
+        Box::pin(async { tokio::net::UnixStream::connect("/nowhere/agent.sock").await })
+    });
+    let error = agent.wait(nobody.executions()).expect_err("nobody is there");
+    assert_eq!(error.kind(), Kind::Unavailable);
+    assert_eq!(error.hint(), Some("start the sandbox and try again"));
+}
