@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::sandbox::Millis;
 use crate::{Error, KeyId, Result};
 
 /// Everything that a caller can be allowed, one for each use case family.
@@ -111,4 +112,25 @@ impl Principal {
     pub fn sees(&self, owner: &str) -> bool {
         self.sees_all || self.owner == owner
     }
+}
+
+/// What is known of an API key. The key itself is known to nobody but its holder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// Its identity.
+    pub id: KeyId,
+    /// What people call it.
+    pub name: String,
+    /// Whom it stands for.
+    pub owner: String,
+    /// What it may do.
+    pub permissions: Vec<Permission>,
+    /// Whether it sees the sandboxes of every owner.
+    pub sees_all: bool,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it ends, if ever.
+    pub expires_at: Option<Millis>,
+    /// When it was last used, to the minute.
+    pub used_at: Option<Millis>,
 }

@@ -1,9 +1,13 @@
 //! Reading the audit trail.
 
 use infield_domain::audit::Record;
-use infield_domain::{Error, Principal, Result};
+use infield_domain::{Error, Permission, Principal, Result};
+use infield_store::AuditFilter;
 
 use crate::{Engine, Page};
+
+/// Records of one page.
+const MOST_LISTED: u32 = 1_000;
 
 /// Which records to list. The newest come first.
 #[derive(Clone, Debug)]
@@ -30,13 +34,29 @@ pub struct AuditVerdict {
 impl Engine {
     /// Lists records. Needs `admin`.
     pub async fn list_audit(&self, who: &Principal, list: ListAudit) -> Result<Page<Record>> {
-        let _ = (who, list);
-        Err(Error::internal("not built yet"))
+        who.require(Permission::Admin)?;
+        let before = match list.cursor.as_deref().map(str::parse) {
+            None => u64::MAX,
+            Some(Ok(before)) => before,
+            Some(Err(_)) => {
+                return Err(Error::invalid("this is no cursor of the audit trail")
+                    .with_hint("leave the cursor out to begin anew"));
+            }
+        };
+        let limit = list.limit.clamp(1, MOST_LISTED);
+        let filter = AuditFilter { subject: list.subject, who: list.who, before, limit: limit + 1 };
+        let mut items = self.records().call(move |store| store.audit(&filter)).await?;
+        let more = items.len() > limit as usize;
+        items.truncate(limit as usize);
+        let last = items.last().filter(|_| more);
+        let next_cursor = last.map(|record| record.sequence.to_string());
+        Ok(Page { items, next_cursor })
     }
 
     /// Recomputes the whole chain. Needs `admin`.
     pub async fn verify_audit(&self, who: &Principal) -> Result<AuditVerdict> {
-        let _ = who;
-        Err(Error::internal("not built yet"))
+        who.require(Permission::Admin)?;
+        let verdict = self.records().call(|store| store.verify_audit()).await?;
+        Ok(AuditVerdict { records: verdict.records, broken_at: verdict.broken_at })
     }
 }

@@ -1,11 +1,30 @@
 //! The engine itself: what it is made of, and its own life.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use infield_domain::lifecycle::{Cause, Reason, State};
 use infield_domain::provider::Provider;
 use infield_domain::sandbox::Millis;
-use infield_domain::{Error, Principal, Result};
+use infield_domain::{Error, Permission, Principal, Result};
 use infield_store::Store;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::driver::queue::Wish;
+use crate::images::Images;
+use crate::kept::KeptOutput;
+use crate::names;
+use crate::records::Records;
+use crate::registry::Registry;
+
+/// How long a plain shutdown waits for sandboxes that move.
+const LAST_MOVES: Duration = Duration::from_secs(5);
+/// How long each sandbox has to stop when all are asked to.
+const STOP_ALL_LIMIT: Duration = Duration::from_secs(120);
 
 /// How an engine behaves. Nothing here changes while it runs.
 #[derive(Clone)]
@@ -38,43 +57,167 @@ pub enum Shutdown {
 
 /// Decides everything. Cheap to clone; every clone is the same engine.
 #[derive(Clone)]
-pub struct Engine {}
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: Settings,
+    provider: Arc<dyn Provider>,
+    records: Records,
+    registry: Registry,
+    images: Images,
+    kept: KeptOutput,
+    tasks: TaskTracker,
+    runtime: Handle,
+    stopping: CancellationToken,
+    closed: CancellationToken,
+    ready: AtomicBool,
+}
 
 impl Engine {
-    /// Makes an engine over a store and a provider. Call [`Engine::recover`] before anything else.
+    /// Makes an engine over a store and a provider, inside a Tokio runtime. Call
+    /// [`Engine::recover`] before anything else.
     pub fn open(store: Store, provider: Arc<dyn Provider>, settings: Settings) -> Result<Self> {
-        let _ = (store, provider, settings);
-        Err(Error::internal("the engine is not built yet"))
-    }
-
-    /// Compares the records with what runs, and makes them agree: adopts, finishes what was half
-    /// done, carries out the deadlines that passed, removes what has no record.
-    pub async fn recover(&self) -> Result<()> {
-        Err(Error::internal("the engine is not built yet"))
+        let runtime = Handle::try_current().map_err(|cause| {
+            Error::internal("the engine was opened outside a runtime").with_source(cause)
+        })?;
+        let inner = Inner {
+            settings,
+            provider,
+            records: Records::open(store)?,
+            registry: Registry::default(),
+            images: Images::default(),
+            kept: KeptOutput::default(),
+            tasks: TaskTracker::new(),
+            runtime,
+            stopping: CancellationToken::new(),
+            closed: CancellationToken::new(),
+            ready: AtomicBool::new(false),
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Whether recovery is over and sandboxes can be made.
     pub fn is_ready(&self) -> bool {
-        false
+        self.inner.ready.load(Ordering::Acquire) && !self.inner.stopping.is_cancelled()
     }
 
     /// Whether no sandbox runs or moves, and no timer is due within `within_ms`.
     pub fn is_idle(&self, within_ms: u64) -> bool {
-        let _ = within_ms;
-        false
+        let soon = self.now().saturating_add(within_ms);
+        self.registry().all().iter().all(|seat| {
+            let state = seat.sandbox().state;
+            let deadlines = seat.deadlines();
+            let due = deadlines.deleted_at.is_some_and(|at| at <= soon);
+            !state.is_moving() && state != State::Running && !due
+        })
     }
 
     /// A new id for one request of a caller, for [`Principal::for_request`].
     pub fn new_request_id(&self) -> String {
-        String::new()
+        names::letters("req-")
     }
 
     /// Ends the engine: no new work, then the sandboxes as asked, then every task of ours.
+    /// Needs `admin`.
     pub async fn shutdown(&self, who: &Principal, mode: Shutdown) -> Result<()> {
-        let _ = (who, mode);
-        Err(Error::internal("the engine is not built yet"))
+        let word = match mode {
+            Shutdown::LeaveSandboxes => "leave sandboxes",
+            Shutdown::StopSandboxes => "stop sandboxes",
+        };
+        let result = self.shut_down(who, mode).await;
+        if let Err(error) = result {
+            self.note(who, "daemon.shutdown", "", word, Err(&error));
+            return Err(error);
+        }
+        self.note(who, "daemon.shutdown", "", word, Ok(()));
+        self.inner.records.close().await;
+        self.inner.closed.cancel();
+        Ok(())
+    }
+
+    async fn shut_down(&self, who: &Principal, mode: Shutdown) -> Result<()> {
+        who.require(Permission::Admin)?;
+        self.inner.ready.store(false, Ordering::Release);
+        if mode == Shutdown::StopSandboxes {
+            self.stop_all().await;
+        }
+        self.inner.stopping.cancel();
+        self.inner.tasks.close();
+        // What moves is let finish; recovery takes up what takes longer than this.
+        if tokio::time::timeout(LAST_MOVES, self.inner.tasks.wait()).await.is_err() {
+            tracing::warn!("some sandboxes are still moving; the next daemon takes them up");
+        }
+        Ok(())
+    }
+
+    async fn stop_all(&self) {
+        let mut seats = self.registry().all();
+        seats.retain(|seat| {
+            let state = seat.sandbox().state;
+            !matches!(state, State::Stopped | State::Failed | State::Deleting | State::Deleted)
+        });
+        let stops = seats.into_iter().map(|seat| async move {
+            let wish = if seat.single_use {
+                Wish::Delete(Cause::of(Reason::Request))
+            } else {
+                Wish::Stop(Cause::with(Reason::Request, "the daemon was asked to end them"))
+            };
+            if let Err(error) = seat.ask(wish, STOP_ALL_LIMIT).await {
+                tracing::warn!(id = %seat.id, %error, "a sandbox did not stop");
+            }
+        });
+        futures_util::stream::iter(stops).buffer_unordered(16).collect::<Vec<()>>().await;
     }
 
     /// Waits until [`Engine::shutdown`] is over.
-    pub async fn closed(&self) {}
+    pub async fn closed(&self) {
+        self.inner.closed.cancelled().await;
+    }
+
+    pub(crate) fn now(&self) -> Millis {
+        (self.inner.settings.clock)()
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    pub(crate) fn provider(&self) -> &Arc<dyn Provider> {
+        &self.inner.provider
+    }
+
+    pub(crate) fn records(&self) -> &Records {
+        &self.inner.records
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    pub(crate) fn images(&self) -> &Images {
+        &self.inner.images
+    }
+
+    pub(crate) fn kept(&self) -> &KeptOutput {
+        &self.inner.kept
+    }
+
+    /// Cancelled when the engine ends.
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.inner.stopping
+    }
+
+    pub(crate) fn set_ready(&self) {
+        self.inner.ready.store(true, Ordering::Release);
+    }
+
+    /// Starts a task that [`Engine::shutdown`] waits for.
+    pub(crate) fn spawn<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        self.inner.tasks.spawn_on(task, &self.inner.runtime)
+    }
 }

@@ -1,14 +1,14 @@
 //! What this host can enforce.
 
 use infield_domain::isolation::Host;
-use infield_domain::{Error, Principal, Result};
+use infield_domain::{Permission, Principal, Result};
 
 use crate::Engine;
 
 impl Engine {
     /// Looks at the host. Needs `read`.
     pub async fn probe_host(&self, who: &Principal) -> Result<Host> {
-        let _ = who;
-        Err(Error::internal("not built yet"))
+        who.require(Permission::Read)?;
+        self.provider().probe().await
     }
 }

@@ -7,6 +7,18 @@
 mod engine;
 pub use engine::{Engine, Settings, Shutdown};
 
+mod gate;
+mod names;
+mod records;
+mod registry;
+
+mod activity;
+mod driver;
+mod inside;
+mod recover;
+mod schedule;
+
+mod create;
 mod sandboxes;
 pub use sandboxes::{
     CreateSandbox, Deadlines, GitSource, Inspection, ListSandboxes, Page, Prune, Pruned,
@@ -21,6 +33,8 @@ pub use collect::{Collect, FOREGROUND_MS, Outcome, Plot, Progress, Status};
 mod output;
 pub use output::{DEFAULT_MAX_CHARS, HIGHEST_MAX_CHARS, Shown, plain_text};
 mod executions;
+mod kept;
+mod lease;
 pub use executions::{Attach, ExecutionRecord, Output, OutputRequest};
 
 pub mod toolbox;
@@ -31,3 +45,32 @@ mod host;
 mod images;
 mod keys;
 pub use keys::{CreateKey, Key, NewKey};
+
+/// Doors hold these futures in tasks that move between threads.
+#[cfg(test)]
+mod futures_are_send {
+    use infield_domain::Principal;
+
+    use crate::toolbox::git::GitRequest;
+    use crate::{Collect, Engine, Prune, Run, RunCode, Shutdown};
+
+    fn is_send(_: &impl Send) {}
+
+    #[expect(dead_code, reason = "it is enough that it compiles")]
+    fn all(engine: &Engine, who: &Principal, code: RunCode, collect: Collect, run: Run) {
+        is_send(&engine.run_code(who, code));
+        is_send(&run.collect(collect));
+    }
+
+    #[expect(dead_code, reason = "it is enough that it compiles")]
+    fn own(engine: &Engine, who: &Principal, prune: Prune) {
+        is_send(&engine.shutdown(who, Shutdown::StopSandboxes));
+        is_send(&engine.prune(who, prune));
+        is_send(&engine.recover());
+    }
+
+    #[expect(dead_code, reason = "it is enough that it compiles")]
+    fn git(engine: &Engine, who: &Principal, request: GitRequest) {
+        is_send(&engine.git(who, "", request));
+    }
+}

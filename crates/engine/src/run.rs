@@ -1,14 +1,32 @@
 //! Running a command in a sandbox, or in a temporary one that lives for that command alone.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use infield_domain::command::{OnDisconnect, Stdin, TerminalSize};
-use infield_domain::guest::Process;
-use infield_domain::sandbox::Sandbox;
-use infield_domain::{Error, ExecutionId, GuestPath, Principal, Result};
+use infield_domain::command::{Command, Ending, Execution, OnDisconnect, Stdin, TerminalSize};
+use infield_domain::files::{Write, WriteMode};
+use infield_domain::guest::{ByteStream, Guest, Process};
+use infield_domain::sandbox::{Sandbox, Spec};
+use infield_domain::{
+    Error, ExecutionId, GuestPath, ImageName, Kind, Permission, Principal, Result, SandboxId,
+};
+use infield_store::ExecutionRow;
 
-use crate::{CreateSandbox, Engine};
+use crate::create::{Use, check_environment, check_user};
+use crate::driver::Seat;
+use crate::gate::clipped;
+use crate::inside::{Inside, absolute};
+use crate::lease::{Followed, Lease, Tenancy};
+use crate::run_code::{self, Code};
+use crate::sandboxes::masked;
+use crate::{CreateSandbox, Engine, names};
+
+/// How long something runs when nobody says otherwise, and at most.
+const STANDARD_MS: u64 = 300_000;
+const LONGEST_MS: u64 = 86_400_000;
+/// Files that one run can bring.
+const MOST_FILES: usize = 100;
 
 /// Where to run.
 #[derive(Clone, Debug)]
@@ -107,7 +125,18 @@ pub struct Run {
     pub execution_id: ExecutionId,
     /// Whether the sandbox is deleted after the end.
     pub temporary: bool,
+    pub(crate) engine: Engine,
     pub(crate) process: Process,
+    pub(crate) lease: Arc<Lease>,
+    pub(crate) inside: Handle,
+    pub(crate) plots: Option<GuestPath>,
+}
+
+/// What a run needs of its sandbox after the start.
+#[derive(Clone)]
+pub(crate) struct Handle {
+    pub(crate) seat: Arc<Seat>,
+    pub(crate) guest: Arc<dyn Guest>,
 }
 
 impl Run {
@@ -117,10 +146,261 @@ impl Run {
     }
 }
 
+/// What is started, before it is known in which sandbox.
+pub(crate) enum Program {
+    Command(CommandLine),
+    Code(Code),
+}
+
+/// Something to start, and how the audit trail names it.
+pub(crate) struct Start {
+    pub(crate) target: Target,
+    pub(crate) program: Program,
+    pub(crate) options: RunOptions,
+    pub(crate) action: &'static str,
+    pub(crate) shown: String,
+}
+
+/// One way to start a program; the next is tried when the image has no such program.
+pub(crate) struct Attempt {
+    pub(crate) argv: Vec<String>,
+    pub(crate) stdin: Stdin,
+}
+
+/// Everything that is needed to start a program in the sandbox it is meant for.
+pub(crate) struct Prepared {
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) environment: BTreeMap<String, String>,
+    /// Where the program leaves its figures.
+    pub(crate) plots: Option<GuestPath>,
+    /// What to say when the image has none of the programs.
+    pub(crate) missing: (String, String),
+}
+
 impl Engine {
     /// Starts a command. Needs `execute`, and `manage` for a temporary sandbox.
     pub async fn run_command(&self, who: &Principal, run: RunCommand) -> Result<Run> {
-        let _ = (who, run);
-        Err(Error::internal("not built yet"))
+        let shown = match &run.command {
+            CommandLine::Argv(argv) => argv.join(" "),
+            CommandLine::Shell(text) => text.clone(),
+        };
+        let program = Program::Command(run.command);
+        let (target, options) = (run.target, run.options);
+        let action = "execution.start";
+        self.start(who, Start { target, program, options, action, shown }).await
+    }
+
+    /// Starts something, and leaves the record of it.
+    ///
+    /// It goes on when the caller goes away: what was begun is then watched to its end.
+    pub(crate) async fn start(&self, who: &Principal, start: Start) -> Result<Run> {
+        let (action, shown) = (start.action, clipped(&start.shown));
+        let subject = match &start.target {
+            Target::Existing(reference) => reference.clone(),
+            Target::Temporary(_) => String::new(),
+        };
+        let (engine, caller) = (self.clone(), who.clone());
+        let started = self.spawn(async move { engine.begin(&caller, start).await }).await;
+        let result = started.unwrap_or_else(|cause| {
+            Err(Error::internal("the start of the command broke off").with_source(cause))
+        });
+        let subject = result.as_ref().map_or(subject, |run| run.sandbox.id.to_string());
+        let detail = match &result {
+            Ok(run) => format!("{} {shown}", run.execution_id),
+            Err(_) => shown,
+        };
+        self.noted(who, (action, &subject, &detail), result)
+    }
+
+    async fn begin(&self, who: &Principal, start: Start) -> Result<Run> {
+        who.require(Permission::Execute)?;
+        let timeout_ms = check(&start)?;
+        let (inside, temporary) = match start.target {
+            Target::Existing(reference) => {
+                (self.enter(who, Permission::Execute, &reference).await?, false)
+            }
+            Target::Temporary(create) => (self.enter_temporary(who, *create).await?, true),
+        };
+        let execution = Execution {
+            id: names::execution_id(),
+            command: clipped(&start.shown),
+            started_at: self.now(),
+            ending: None,
+            stdout_bytes: 0,
+            stderr_bytes: 0,
+        };
+        let handle = Handle { seat: inside.seat.clone(), guest: inside.guest.clone() };
+        let sandbox = inside.sandbox.clone();
+        let lease = Lease::new(Tenancy {
+            engine: self.clone(),
+            who: who.clone(),
+            inside,
+            execution: execution.clone(),
+            folder: None,
+            started: false,
+            keep_output: false,
+        });
+        let options = start.options;
+        place_files(&handle, &sandbox.spec, options.files).await?;
+        let about = About { handle: &handle, spec: &sandbox.spec, id: &execution.id };
+        let prepared = match start.program {
+            Program::Command(command) => prepare_command(command, options.stdin),
+            Program::Code(code) => run_code::prepare(&about, &lease, code, options.stdin).await?,
+        };
+        let directory = options.working_directory.as_ref();
+        let directory = directory.map(|path| absolute(&sandbox.spec, path)).transpose()?;
+        let mut environment = sandbox.spec.environment.clone();
+        environment.extend(options.environment);
+        environment.extend(prepared.environment);
+        let command = Command {
+            id: execution.id.clone(),
+            argv: Vec::new(),
+            environment,
+            working_directory: directory.unwrap_or(sandbox.spec.working_directory.clone()),
+            user: options.user.unwrap_or(sandbox.spec.user.clone()),
+            stdin: Stdin::Empty,
+            terminal: options.terminal,
+            timeout_ms,
+            on_disconnect: options.on_disconnect,
+        };
+        let row = ExecutionRow { sandbox_id: sandbox.id.clone(), execution: execution.clone() };
+        // Recorded while it starts: the record is there before the caller learns the id.
+        let recorded = self.records().call(move |store| store.put_execution(&row));
+        let spawned = spawn_first(&*handle.guest, command, prepared.attempts, prepared.missing);
+        let (spawned, recorded) = tokio::join!(spawned, recorded);
+        let process = match spawned {
+            Ok(process) => process,
+            Err(error) => {
+                self.forget_start(&sandbox.id, execution);
+                return Err(error);
+            }
+        };
+        lease.started();
+        recorded?;
+        let events = Followed::over(process.events, lease.clone());
+        Ok(Run {
+            sandbox: masked(&sandbox),
+            execution_id: execution.id,
+            temporary,
+            engine: self.clone(),
+            process: Process { events, input: process.input },
+            lease,
+            inside: handle,
+            plots: prepared.plots,
+        })
+    }
+
+    async fn enter_temporary(&self, who: &Principal, create: CreateSandbox) -> Result<Inside> {
+        let image = create.image.as_ref().map_or(ImageName::HOST, ImageName::as_str);
+        let detail = format!("image {image}, for one command");
+        let made = self.make_sandbox(who, create, Use::Single).await;
+        let subject = made.as_ref().map_or(String::new(), |seat| seat.id.to_string());
+        let seat = self.noted(who, ("sandbox.create", &subject, &detail), made)?;
+        self.step_inside(&seat).ok_or_else(|| {
+            Error::unavailable(format!("sandbox `{}` ended at once", seat.id))
+                .with_hint("see its cause, and try again")
+        })
+    }
+
+    /// A command that never started is recorded as one that its shell did not find.
+    fn forget_start(&self, sandbox_id: &SandboxId, mut execution: Execution) {
+        execution.ending =
+            Some(Ending { exit_code: 127, signal: None, stopped_by: None, wall_ms: 0 });
+        let row = ExecutionRow { sandbox_id: sandbox_id.clone(), execution };
+        self.records().post("execution", move |store| store.put_execution(&row));
+    }
+}
+
+/// What preparing a program needs to know.
+pub(crate) struct About<'a> {
+    pub(crate) handle: &'a Handle,
+    pub(crate) spec: &'a Spec,
+    pub(crate) id: &'a ExecutionId,
+}
+
+fn check(start: &Start) -> Result<Option<u64>> {
+    let options = &start.options;
+    check_environment(&options.environment)?;
+    if let Some(user) = &options.user {
+        check_user(user)?;
+    }
+    if options.files.len() > MOST_FILES {
+        return Err(Error::invalid(format!(
+            "there are {} files to place; {MOST_FILES} fit",
+            options.files.len()
+        ))
+        .with_hint("upload a tree instead"));
+    }
+    if let Program::Command(CommandLine::Argv(argv)) = &start.program
+        && argv.first().is_none_or(String::is_empty)
+    {
+        return Err(Error::invalid("there is no command to run"));
+    }
+    match options.time_limit {
+        TimeLimit::Standard => Ok(Some(STANDARD_MS)),
+        TimeLimit::Never => Ok(None),
+        TimeLimit::After(limit) if (1..=LONGEST_MS).contains(&limit) => Ok(Some(limit)),
+        TimeLimit::After(limit) => {
+            Err(Error::invalid(format!("a time limit of {} s is out of range", limit / 1_000))
+                .with_hint("choose 1 to 86,400 s, and run in the background for long work"))
+        }
+    }
+}
+
+async fn place_files(handle: &Handle, spec: &Spec, files: Vec<PlacedFile>) -> Result<()> {
+    for file in files {
+        let path = absolute(spec, &file.path)?;
+        let write = Write { path, mode: WriteMode::Replace, permissions: None };
+        handle.guest.write(write, once(file.content)).await?;
+    }
+    Ok(())
+}
+
+/// A stream of one piece.
+pub(crate) fn once(content: Bytes) -> ByteStream {
+    Box::pin(futures_util::stream::once(async move { Ok(content) }))
+}
+
+fn prepare_command(command: CommandLine, stdin: Stdin) -> Prepared {
+    let (attempts, missing) = match command {
+        CommandLine::Argv(argv) => {
+            let program = clipped(argv.first().map_or("", String::as_str));
+            (vec![Attempt { argv, stdin }], format!("there is no program `{program}`"))
+        }
+        CommandLine::Shell(text) => {
+            // One argument of execve(2) has 128 KiB at most; nothing is pasted into it.
+            let attempt = |shell: &str, stdin| Attempt {
+                argv: vec![shell.to_owned(), "-c".to_owned(), text.clone()],
+                stdin,
+            };
+            let attempts = vec![attempt("bash", stdin.clone()), attempt("sh", stdin)];
+            (attempts, "the image has no shell".to_owned())
+        }
+    };
+    let hint = "install it in the sandbox, or choose an image that has it".to_owned();
+    Prepared { attempts, environment: BTreeMap::new(), plots: None, missing: (missing, hint) }
+}
+
+async fn spawn_first(
+    guest: &dyn Guest,
+    command: Command,
+    attempts: Vec<Attempt>,
+    (missing, hint): (String, String),
+) -> Result<Process> {
+    let mut programs = Vec::new();
+    let mut refusal = None;
+    for attempt in attempts {
+        programs.extend(attempt.argv.first().cloned());
+        let command = Command { argv: attempt.argv, stdin: attempt.stdin, ..command.clone() };
+        match guest.spawn(command).await {
+            Err(error) if error.kind() == Kind::NotFound => refusal = refusal.or(Some(error)),
+            other => return other,
+        }
+    }
+    // A user or a folder can be missing too; then the guest's own words are the better ones.
+    let programs: Vec<_> = programs.iter().map(String::as_str).collect();
+    match (guest.find_program(&programs).await?, refusal) {
+        (Some(_), Some(refusal)) => Err(refusal),
+        (Some(_) | None, _) => Err(Error::unsupported(missing).with_hint(hint)),
     }
 }

@@ -1,9 +1,33 @@
 //! Running code in one of the languages of the table.
+//!
+//! Code reaches its program on standard input, in one step, or in a private file when the
+//! program has input of its own or must be compiled. It is never part of a shell line.
 
-use infield_domain::language::Language;
-use infield_domain::{Error, Principal, Result};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::{Engine, Run, RunOptions, Target};
+use bytes::Bytes;
+use infield_domain::command::{Command, OnDisconnect, ProcessEvent, Stdin, Stream};
+use infield_domain::files::{Write, WriteMode};
+use infield_domain::guest::Guest;
+use infield_domain::language::{Language, Runner};
+use infield_domain::{Error, GuestPath, Principal, Result};
+
+use crate::lease::Lease;
+use crate::run::{About, Attempt, Prepared, Program, Start, once};
+use crate::{Engine, Run, RunOptions, Target, names};
+
+/// The engine's own start of Python programs: it gives tracebacks the user's lines, and hooks the
+/// import of matplotlib. Without that import it costs nothing that can be measured.
+const PRELUDE: &str = include_str!("toolbox/prelude.py");
+/// What the hook does: figures that are shown or left open are saved as PNG.
+const PLOTS: &str = include_str!("toolbox/plots.py");
+/// The longest code, in bytes.
+const MOST_CODE: usize = 4 << 20;
+/// The first Node that strips types by itself.
+const STRIPS_TYPES: (u32, u32) = (22, 18);
+/// How long `node --version` may take, in milliseconds.
+const VERSION_LIMIT_MS: u64 = 10_000;
 
 /// Code to run.
 #[derive(Clone, Debug)]
@@ -20,10 +44,159 @@ pub struct RunCode {
     pub options: RunOptions,
 }
 
+/// The part of a [`RunCode`] that makes the program.
+pub(crate) struct Code {
+    pub(crate) text: String,
+    pub(crate) language: Option<Language>,
+    pub(crate) arguments: Vec<String>,
+}
+
 impl Engine {
     /// Starts a program. Needs `execute`, and `manage` for a temporary sandbox.
     pub async fn run_code(&self, who: &Principal, run: RunCode) -> Result<Run> {
-        let _ = (who, run);
-        Err(Error::internal("not built yet"))
+        if run.code.len() > MOST_CODE {
+            return Err(Error::invalid(format!(
+                "the code has {} bytes; {MOST_CODE} fit",
+                run.code.len()
+            ))
+            .with_hint("write it to files in the sandbox and run those"));
+        }
+        let word = run.language.map_or("code", Language::as_str);
+        let first = run.code.lines().find(|line| !line.trim().is_empty()).unwrap_or("");
+        let shown = format!("{word}: {}", first.trim());
+        let code = Code { text: run.code, language: run.language, arguments: run.arguments };
+        let (target, options) = (run.target, run.options);
+        let program = Program::Code(code);
+        let action = "execution.start";
+        self.start(who, Start { target, program, options, action, shown }).await
     }
 }
+
+/// Makes everything ready that the language needs.
+pub(crate) async fn prepare(
+    about: &About<'_>,
+    lease: &Arc<Lease>,
+    code: Code,
+    stdin: Stdin,
+) -> Result<Prepared> {
+    let language = code.language.unwrap_or(about.spec.language);
+    let runner = language.runner();
+    let missing = (
+        format!("the image `{}` cannot run {}", about.spec.image, language.as_str()),
+        runner.missing.to_owned(),
+    );
+    let folder: GuestPath = format!("/tmp/.infield/{}", about.id).parse()?;
+    let mut environment = BTreeMap::new();
+    let mut plots = None;
+    if language == Language::Python && code.text.contains("import") {
+        environment.insert("INFIELD_PLOTS".to_owned(), folder.to_string());
+        lease.owes_folder(folder.clone());
+        plots = Some(folder.clone());
+    }
+    let mut prepared = Prepared { attempts: Vec::new(), environment, plots, missing };
+    if let (Some(line), Stdin::Empty) = (runner.from_stdin, &stdin) {
+        let stdin = Stdin::Bytes(Bytes::from(code.text));
+        prepared.attempts = runner
+            .programs
+            .iter()
+            .map(|program| Attempt {
+                argv: filled(line, program, &folder, runner, &code.arguments),
+                stdin: stdin.clone(),
+            })
+            .collect();
+        return Ok(prepared);
+    }
+    let guest = &*about.handle.guest;
+    let Some(program) = guest.find_program(runner.programs).await? else {
+        let (message, hint) = prepared.missing;
+        return Err(Error::unsupported(message).with_hint(hint));
+    };
+    if language == Language::TypeScript && program.ends_with("/node") {
+        require_node(guest, about, &program).await?;
+    }
+    let path: GuestPath = format!("{folder}/{}", runner.file).parse()?;
+    lease.owes_folder(folder.clone());
+    let write = Write { path: path.clone(), mode: WriteMode::New, permissions: Some(0o644) };
+    guest.write(write, once(Bytes::from(code.text))).await?;
+    if language == Language::Python {
+        prepared.environment.insert("INFIELD_CODE".to_owned(), path.to_string());
+    }
+    let argv = filled(runner.from_file, &program, &folder, runner, &code.arguments);
+    prepared.attempts = vec![Attempt { argv, stdin }];
+    Ok(prepared)
+}
+
+fn filled(
+    line: &[&str],
+    program: &str,
+    folder: &GuestPath,
+    runner: &Runner,
+    arguments: &[String],
+) -> Vec<String> {
+    let fill = |part: &&str| match *part {
+        "{program}" => program.to_owned(),
+        "{file}" => format!("{folder}/{}", runner.file),
+        "{folder}" => folder.to_string(),
+        "{prelude}" => prelude(),
+        other => other.to_owned(),
+    };
+    line.iter().map(fill).chain(arguments.iter().cloned()).collect()
+}
+
+fn prelude() -> String {
+    // The text of `plots.py` holds neither `'''` nor a backslash, as a test shows.
+    format!("{PRELUDE}exec(compile(*_start(r'''{PLOTS}'''), 'exec'))")
+}
+
+async fn require_node(guest: &dyn Guest, about: &About<'_>, program: &str) -> Result<()> {
+    let version = version_of(guest, about, program).await?;
+    if version >= STRIPS_TYPES {
+        return Ok(());
+    }
+    let (major, minor) = version;
+    let runner = Language::TypeScript.runner();
+    Err(Error::unsupported(format!(
+        "node {major}.{minor} of the image `{}` runs no TypeScript, and there is neither tsx nor \
+         esbuild",
+        about.spec.image
+    ))
+    .with_hint(runner.missing))
+}
+
+async fn version_of(guest: &dyn Guest, about: &About<'_>, program: &str) -> Result<(u32, u32)> {
+    let command = Command {
+        id: names::execution_id(),
+        argv: vec![program.to_owned(), "--version".to_owned()],
+        environment: about.spec.environment.clone(),
+        working_directory: about.spec.working_directory.clone(),
+        user: about.spec.user.clone(),
+        stdin: Stdin::Empty,
+        terminal: None,
+        timeout_ms: Some(VERSION_LIMIT_MS),
+        on_disconnect: OnDisconnect::Kill,
+    };
+    let mut process = guest.spawn(command).await?;
+    let mut text = Vec::new();
+    while let Some(event) = futures_util::StreamExt::next(&mut process.events).await {
+        match event? {
+            ProcessEvent::Output { stream: Stream::Stdout, data, .. } if text.len() < 256 => {
+                text.extend_from_slice(&data);
+            }
+            ProcessEvent::Output { .. } => {}
+            ProcessEvent::Ended(_) => break,
+        }
+    }
+    Ok(parse_version(&String::from_utf8_lossy(&text)))
+}
+
+/// Reads `v22.18.0`; what is not a version is older than every version.
+fn parse_version(text: &str) -> (u32, u32) {
+    let mut parts = text.trim().trim_start_matches('v').split('.').map(str::parse);
+    match (parts.next(), parts.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor),
+        (Some(_) | None, _) => (0, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,30 @@
 //! Sandboxes: make, find, start, stop, delete, measure, tidy up.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use infield_domain::command::Execution;
 use infield_domain::isolation::Control;
 use infield_domain::language::Language;
-use infield_domain::lifecycle::State;
+use infield_domain::lifecycle::{Cause, Reason, State};
 use infield_domain::sandbox::{Millis, Network, Resources, Retention, Sandbox, Usage};
-use infield_domain::{Error, GuestPath, ImageName, Principal, Result, SandboxName};
+use infield_domain::{Error, GuestPath, ImageName, Permission, Principal, Result, SandboxName};
 
 use crate::Engine;
+use crate::create::Use;
+use crate::driver::Seat;
+use crate::driver::queue::Wish;
+
+/// What stands in place of a variable's value in every answer.
+const MASK: &str = "***";
+/// Sandboxes of one page.
+const MOST_LISTED: u32 = 1_000;
+/// How long a caller waits; the sandbox goes on moving when it takes longer.
+const START_LIMIT: Duration = Duration::from_secs(120);
+const STOP_LIMIT: Duration = Duration::from_secs(120);
+const DELETE_LIMIT: Duration = Duration::from_secs(10);
 
 /// What a new sandbox shall be.
 #[derive(Clone, Debug)]
@@ -138,8 +153,13 @@ impl Engine {
     /// A name that is taken is a conflict that names the sandbox which has it; the same request
     /// key again gives the sandbox of the first time.
     pub async fn create_sandbox(&self, who: &Principal, create: CreateSandbox) -> Result<Sandbox> {
-        let _ = (who, create);
-        Err(Error::internal("not built yet"))
+        let image = create.image.as_ref().map_or(ImageName::HOST, ImageName::as_str);
+        let detail = format!("image {image}");
+        let name = create.name.as_ref().map_or(String::new(), ToString::to_string);
+        let made = self.make_sandbox(who, create, Use::Many).await;
+        let subject = made.as_ref().map_or(name, |seat| seat.id.to_string());
+        let seat = self.noted(who, ("sandbox.create", &subject, &detail), made)?;
+        Ok(masked(&seat.sandbox()))
     }
 
     /// Lists sandboxes that the caller may see. Needs `read`.
@@ -148,49 +168,185 @@ impl Engine {
         who: &Principal,
         list: ListSandboxes,
     ) -> Result<Page<Sandbox>> {
-        let _ = (who, list);
-        Err(Error::internal("not built yet"))
+        who.require(Permission::Read)?;
+        let limit = list.limit.clamp(1, MOST_LISTED) as usize;
+        let after = list.cursor.as_deref().map(read_cursor).transpose()?;
+        let mut found = self.living(who, &list);
+        if list.states.contains(&State::Deleted) {
+            found.extend(self.deleted(who, &list, after.as_ref(), limit).await?);
+        }
+        found.sort_by(|a, b| place(b).cmp(&place(a)));
+        found.dedup_by(|a, b| a.id == b.id);
+        if let Some(after) = after {
+            found.retain(|sandbox| place(sandbox) < (after.0, after.1.as_str()));
+        }
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let last = found.last().filter(|_| more);
+        let next_cursor = last.map(|sandbox| format!("{}.{}", sandbox.created_at, sandbox.id));
+        Ok(Page { items: found, next_cursor })
+    }
+
+    fn living(&self, who: &Principal, list: &ListSandboxes) -> Vec<Sandbox> {
+        let seats = self.registry().all();
+        let seen = seats.iter().filter(|seat| who.sees(&seat.owner));
+        seen.map(|seat| seat.sandbox())
+            .filter(|sandbox| list.fits(sandbox))
+            .map(|sandbox| masked(&sandbox))
+            .collect()
+    }
+
+    async fn deleted(
+        &self,
+        who: &Principal,
+        list: &ListSandboxes,
+        after: Option<&(Millis, String)>,
+        limit: usize,
+    ) -> Result<Vec<Sandbox>> {
+        let mut before = after.cloned().unwrap_or((Millis::MAX, String::new()));
+        let mut found = Vec::new();
+        while found.len() <= limit {
+            let (at, id) = before.clone();
+            let rows = self.records().call(move |s| s.deleted_sandboxes((at, &id), 500)).await?;
+            let Some(last) = rows.last() else { break };
+            before = (last.sandbox.created_at, last.sandbox.id.to_string());
+            let seen = rows
+                .iter()
+                .map(|row| &row.sandbox)
+                .filter(|sandbox| who.sees(&sandbox.owner) && list.fits(sandbox));
+            found.extend(seen.map(masked));
+        }
+        Ok(found)
     }
 
     /// Finds a sandbox by id or name. Needs `read`.
     pub async fn get_sandbox(&self, who: &Principal, reference: &str) -> Result<Sandbox> {
-        let _ = (who, reference);
-        Err(Error::internal("not built yet"))
+        who.require(Permission::Read)?;
+        Ok(masked(&self.registry().find(who, reference)?.sandbox()))
     }
 
     /// Finds a sandbox, with its usage, commands and timers. Needs `read`.
     pub async fn inspect_sandbox(&self, who: &Principal, reference: &str) -> Result<Inspection> {
-        let _ = (who, reference);
-        Err(Error::internal("not built yet"))
+        who.require(Permission::Read)?;
+        let seat = self.registry().find(who, reference)?;
+        let sandbox = masked(&seat.sandbox());
+        let usage = if sandbox.state == State::Running {
+            // A sandbox that dies at this moment has no usage; that is no reason to fail.
+            self.provider().usage(&seat.id).await.ok()
+        } else {
+            None
+        };
+        let records = self.executions_of(&seat).await?;
+        let executions = records.into_iter().map(|record| record.execution).collect();
+        Ok(Inspection { sandbox, usage, executions, deadlines: seat.deadlines() })
     }
 
     /// Starts a sandbox, or finds that it runs, and waits until it can work. Needs `manage`.
     pub async fn start_sandbox(&self, who: &Principal, reference: &str) -> Result<Sandbox> {
-        let _ = (who, reference);
-        Err(Error::internal("not built yet"))
+        self.move_sandbox(who, reference, ("sandbox.start", Wish::Start, START_LIMIT)).await
     }
 
     /// Stops a sandbox and waits until its layer is saved. Needs `manage`.
     pub async fn stop_sandbox(&self, who: &Principal, reference: &str) -> Result<Sandbox> {
-        let _ = (who, reference);
-        Err(Error::internal("not built yet"))
+        let wish = Wish::Stop(Cause::of(Reason::Request));
+        self.move_sandbox(who, reference, ("sandbox.stop", wish, STOP_LIMIT)).await
     }
 
     /// Deletes a sandbox in whatever state it is, and waits until it is gone. Needs `manage`.
     pub async fn delete_sandbox(&self, who: &Principal, reference: &str) -> Result<Sandbox> {
-        let _ = (who, reference);
-        Err(Error::internal("not built yet"))
+        let wish = Wish::Delete(Cause::of(Reason::Request));
+        self.move_sandbox(who, reference, ("sandbox.delete", wish, DELETE_LIMIT)).await
+    }
+
+    async fn move_sandbox(
+        &self,
+        who: &Principal,
+        reference: &str,
+        (action, wish, limit): (&'static str, Wish, Duration),
+    ) -> Result<Sandbox> {
+        let found =
+            who.require(Permission::Manage).and_then(|()| self.registry().find(who, reference));
+        let subject = found.as_ref().map_or(reference.to_owned(), |seat| seat.id.to_string());
+        let result = match found {
+            Ok(seat) => seat.ask(wish, limit).await,
+            Err(error) => Err(error),
+        };
+        let sandbox = self.noted(who, (action, &subject, ""), result)?;
+        Ok(masked(&sandbox))
     }
 
     /// What a running sandbox uses now. Needs `read`.
     pub async fn sandbox_usage(&self, who: &Principal, reference: &str) -> Result<Usage> {
-        let _ = (who, reference);
-        Err(Error::internal("not built yet"))
+        who.require(Permission::Read)?;
+        let seat = self.registry().find(who, reference)?;
+        let state = seat.sandbox().state;
+        if state != State::Running {
+            return Err(Error::conflict(format!(
+                "sandbox `{}` is {} and uses nothing",
+                seat.id,
+                state.as_str()
+            ))
+            .with_hint("start it first"));
+        }
+        self.provider().usage(&seat.id).await
     }
 
     /// Deletes failed and stopped sandboxes of the caller. Needs `manage`.
     pub async fn prune(&self, who: &Principal, prune: Prune) -> Result<Pruned> {
-        let _ = (who, prune);
-        Err(Error::internal("not built yet"))
+        if let Err(error) = who.require(Permission::Manage) {
+            return self.noted(who, ("sandbox.prune", "", ""), Err(error));
+        }
+        let before = self.now().saturating_sub(prune.older_than_ms);
+        let old = |seat: &Arc<Seat>| {
+            let sandbox = seat.sandbox();
+            let rests = matches!(sandbox.state, State::Stopped | State::Failed);
+            let meant = prune.persistent
+                || !sandbox.spec.retention.persistent
+                || sandbox.state == State::Failed;
+            who.sees(&seat.owner) && rests && meant && sandbox.changed_at <= before
+        };
+        let seats: Vec<_> = self.registry().all().into_iter().filter(old).collect();
+        let deletions = seats.into_iter().map(|seat| async move {
+            let wish = Wish::Delete(Cause::with(Reason::Request, "pruned"));
+            let result = seat.ask(wish, DELETE_LIMIT).await;
+            self.noted(who, ("sandbox.delete", seat.id.as_str(), "pruned"), result)
+        });
+        let results: Vec<_> = stream::iter(deletions).buffer_unordered(8).collect().await;
+        let mut sandboxes = Vec::new();
+        for result in results {
+            sandboxes.push(masked(&*result?));
+        }
+        Ok(Pruned { sandboxes })
     }
+}
+
+impl ListSandboxes {
+    fn fits(&self, sandbox: &Sandbox) -> bool {
+        let state = if self.states.is_empty() {
+            sandbox.state != State::Deleted
+        } else {
+            self.states.contains(&sandbox.state)
+        };
+        let labels = &sandbox.spec.labels;
+        state && self.labels.iter().all(|(name, value)| labels.get(name) == Some(value))
+    }
+}
+
+fn place(sandbox: &Sandbox) -> (Millis, &str) {
+    (sandbox.created_at, sandbox.id.as_str())
+}
+
+fn read_cursor(text: &str) -> Result<(Millis, String)> {
+    let parts = text.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.to_owned())));
+    parts.ok_or_else(|| {
+        Error::invalid("this is no cursor of a list")
+            .with_hint("leave the cursor out to begin anew")
+    })
+}
+
+/// The sandbox as answers show it: the names of its variables, and none of their values.
+pub(crate) fn masked(sandbox: &Sandbox) -> Sandbox {
+    let mut shown = sandbox.clone();
+    shown.spec.environment.values_mut().for_each(|value| MASK.clone_into(value));
+    shown
 }

@@ -1,21 +1,20 @@
-//! SQLite rows and migrations: the truth of intent, behind typed functions.
+//! SQLite rows and migrations: the truth of intent, behind typed functions. In reading order.
+//!
+//! Everything here is synchronous; the engine calls it from one thread of its own, which is the
+//! only writer. SQL is written in this crate and nowhere else.
 
-use std::path::Path;
+mod store;
+pub use store::Store;
+mod migrations;
 
-use infield_domain::{Error, Result};
+mod sandboxes;
+pub use sandboxes::SandboxRow;
+mod executions;
+pub use executions::ExecutionRow;
+mod keys;
+pub use keys::KeyHash;
 
-/// The database of one daemon. Synchronous: the engine calls it from one thread of its own.
-pub struct Store {}
+mod audit;
+pub use audit::{AuditFilter, ChainVerdict, NewRecord};
 
-impl Store {
-    /// Opens or makes `infield.db` and `audit.key` in a folder that the caller has secured.
-    pub fn open(home: &Path) -> Result<Self> {
-        let _ = home;
-        Err(Error::internal("the store is not built yet"))
-    }
-
-    /// A store that is gone with the process, for tests.
-    pub fn in_memory() -> Result<Self> {
-        Err(Error::internal("the store is not built yet"))
-    }
-}
+mod error;

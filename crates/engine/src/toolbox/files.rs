@@ -2,9 +2,14 @@
 
 use infield_domain::files::{Edit, FileEntry, List, Listing, Match, Range, Search, Write};
 use infield_domain::guest::ByteStream;
-use infield_domain::{Error, GuestPath, Principal, Result};
+use infield_domain::{GuestPath, Permission, Principal, Result};
 
 use crate::Engine;
+
+/// Folders below each other that one listing walks.
+const DEEPEST: u32 = 64;
+/// Entries of one listing or search.
+const MOST_LISTED: u32 = 10_000;
 
 /// Part of a file, and what it is.
 pub struct FileContent {
@@ -41,8 +46,9 @@ impl Engine {
         path: &GuestPath,
         range: Range,
     ) -> Result<FileContent> {
-        let _ = (who, sandbox, path, range);
-        Err(Error::internal("not built yet"))
+        let inside = self.enter(who, Permission::Read, sandbox).await?;
+        let (entry, content) = inside.guest.read(&inside.path(path)?, range).await?;
+        Ok(FileContent { entry, content: inside.hold(content) })
     }
 
     /// Writes a file. Needs `execute`.
@@ -53,14 +59,24 @@ impl Engine {
         write: Write,
         content: ByteStream,
     ) -> Result<FileEntry> {
-        let _ = (who, sandbox, write, content);
-        Err(Error::internal("not built yet"))
+        let path = write.path.clone();
+        let result = async {
+            let inside = self.enter(who, Permission::Execute, sandbox).await?;
+            let write = Write { path: inside.path(&write.path)?, ..write };
+            inside.guest.write(write, content).await
+        };
+        self.noted(who, ("file.write", sandbox, path.as_str()), result.await)
     }
 
     /// Replaces text in a file; gives the number of places. Needs `execute`.
     pub async fn edit_file(&self, who: &Principal, sandbox: &str, edit: Edit) -> Result<u64> {
-        let _ = (who, sandbox, edit);
-        Err(Error::internal("not built yet"))
+        let path = edit.path.clone();
+        let result = async {
+            let inside = self.enter(who, Permission::Execute, sandbox).await?;
+            let edit = Edit { path: inside.path(&edit.path)?, ..edit };
+            inside.guest.edit(edit).await
+        };
+        self.noted(who, ("file.edit", sandbox, path.as_str()), result.await)
     }
 
     /// Walks a folder. Needs `read`.
@@ -70,8 +86,13 @@ impl Engine {
         sandbox: &str,
         list: List,
     ) -> Result<Listing<FileEntry>> {
-        let _ = (who, sandbox, list);
-        Err(Error::internal("not built yet"))
+        let inside = self.enter(who, Permission::Read, sandbox).await?;
+        let list = List {
+            path: inside.path(&list.path)?,
+            depth: list.depth.clamp(1, DEEPEST),
+            limit: list.limit.clamp(1, MOST_LISTED),
+        };
+        inside.guest.list(list).await
     }
 
     /// What is at a path. Needs `read`.
@@ -81,8 +102,8 @@ impl Engine {
         sandbox: &str,
         path: &GuestPath,
     ) -> Result<FileEntry> {
-        let _ = (who, sandbox, path);
-        Err(Error::internal("not built yet"))
+        let inside = self.enter(who, Permission::Read, sandbox).await?;
+        inside.guest.stat(&inside.path(path)?).await
     }
 
     /// Removes a file or a folder. Needs `execute`.
@@ -92,14 +113,21 @@ impl Engine {
         sandbox: &str,
         delete: DeleteFile,
     ) -> Result<()> {
-        let _ = (who, sandbox, delete);
-        Err(Error::internal("not built yet"))
+        let result = async {
+            let inside = self.enter(who, Permission::Execute, sandbox).await?;
+            inside.guest.remove(&inside.path(&delete.path)?, delete.recursive).await
+        };
+        self.noted(who, ("file.delete", sandbox, delete.path.as_str()), result.await)
     }
 
     /// Moves a file or a folder. Needs `execute`.
     pub async fn move_file(&self, who: &Principal, sandbox: &str, files: MoveFile) -> Result<()> {
-        let _ = (who, sandbox, files);
-        Err(Error::internal("not built yet"))
+        let detail = format!("{} to {}", files.from, files.to);
+        let result = async {
+            let inside = self.enter(who, Permission::Execute, sandbox).await?;
+            inside.guest.rename(&inside.path(&files.from)?, &inside.path(&files.to)?).await
+        };
+        self.noted(who, ("file.move", sandbox, &detail), result.await)
     }
 
     /// Makes a folder and the missing ones above it. Needs `execute`.
@@ -109,8 +137,11 @@ impl Engine {
         sandbox: &str,
         path: &GuestPath,
     ) -> Result<()> {
-        let _ = (who, sandbox, path);
-        Err(Error::internal("not built yet"))
+        let result = async {
+            let inside = self.enter(who, Permission::Execute, sandbox).await?;
+            inside.guest.make_directory(&inside.path(path)?).await
+        };
+        self.noted(who, ("file.mkdir", sandbox, path.as_str()), result.await)
     }
 
     /// Searches by name and content. Needs `read`.
@@ -120,8 +151,10 @@ impl Engine {
         sandbox: &str,
         search: Search,
     ) -> Result<Listing<Match>> {
-        let _ = (who, sandbox, search);
-        Err(Error::internal("not built yet"))
+        let inside = self.enter(who, Permission::Read, sandbox).await?;
+        let path = inside.path(&search.path)?;
+        let limit = search.limit.clamp(1, MOST_LISTED);
+        inside.guest.search(Search { path, limit, ..search }).await
     }
 
     /// A tree as a tar stream, which is foreign: whoever unpacks it checks it. Needs `read`.
@@ -131,8 +164,9 @@ impl Engine {
         sandbox: &str,
         path: &GuestPath,
     ) -> Result<ByteStream> {
-        let _ = (who, sandbox, path);
-        Err(Error::internal("not built yet"))
+        let inside = self.enter(who, Permission::Read, sandbox).await?;
+        let archive = inside.guest.archive_out(&inside.path(path)?).await?;
+        Ok(inside.hold(archive))
     }
 
     /// Unpacks a tar stream below a folder; gives the number of entries. Needs `execute`.
@@ -143,7 +177,10 @@ impl Engine {
         path: &GuestPath,
         archive: ByteStream,
     ) -> Result<u64> {
-        let _ = (who, sandbox, path, archive);
-        Err(Error::internal("not built yet"))
+        let result = async {
+            let inside = self.enter(who, Permission::Execute, sandbox).await?;
+            inside.guest.archive_in(&inside.path(path)?, archive).await
+        };
+        self.noted(who, ("file.upload", sandbox, path.as_str()), result.await)
     }
 }

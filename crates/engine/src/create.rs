@@ -1,0 +1,228 @@
+//! Making a sandbox: check, record, drive.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use infield_domain::lifecycle::State;
+use infield_domain::sandbox::{Sandbox, Spec, WORKING_DIRECTORY};
+use infield_domain::{Error, GuestPath, ImageName, Permission, Principal, Result};
+use infield_store::SandboxRow;
+use tokio::sync::oneshot;
+
+use crate::driver::{Driver, Seat};
+use crate::registry::Taken;
+use crate::toolbox::git;
+use crate::{CreateSandbox, Engine, names};
+
+/// How long a caller waits for a new sandbox; the driver has limits of its own below it.
+const CREATE_LIMIT: Duration = Duration::from_secs(60);
+/// Variables and labels that a sandbox can carry, and the bytes of all of them.
+const MOST_VARIABLES: usize = 256;
+const MOST_BYTES: usize = 64 << 10;
+/// Tries to find a free name among a million.
+const NAME_TRIES: usize = 20;
+
+/// Whether a sandbox goes after its one command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    Many,
+    Single,
+}
+
+impl Engine {
+    /// Makes a sandbox, or finds the one that the same request made, and waits until it runs.
+    ///
+    /// It goes on when the caller goes away, so that no record stays without its driver.
+    pub(crate) async fn make_sandbox(
+        &self,
+        who: &Principal,
+        create: CreateSandbox,
+        once: Use,
+    ) -> Result<Arc<Seat>> {
+        let engine = self.clone();
+        let who = who.clone();
+        let made = self.spawn(async move { engine.make(&who, create, once).await });
+        made.await.map_err(|cause| {
+            Error::internal("the creation of the sandbox broke off").with_source(cause)
+        })?
+    }
+
+    async fn make(&self, who: &Principal, create: CreateSandbox, once: Use) -> Result<Arc<Seat>> {
+        who.require(Permission::Manage)?;
+        if !self.is_ready() {
+            return Err(Error::unavailable("the daemon is starting or ending")
+                .with_hint("try again in a moment"));
+        }
+        check(&create)?;
+        if let Some(image) = create.image.as_ref().filter(|image| image.as_str() != ImageName::HOST)
+        {
+            self.require_image(image).await?;
+        }
+        let chosen = create.name.is_some();
+        let mut sandbox = self.new_record(who, create);
+        for _ in 0..NAME_TRIES {
+            let (driver, seat) = Driver::new(self, sandbox.clone(), once == Use::Single);
+            match self.registry().insert(&seat, self.settings().max_sandboxes) {
+                Ok(()) => return self.bring_up(driver, seat, sandbox).await,
+                Err(Taken::Name(_)) if !chosen => sandbox.spec.name = names::sandbox_name(),
+                Err(taken) => return self.already(who, taken).await,
+            }
+        }
+        Err(Error::conflict("no free name was found").with_hint("choose a name yourself"))
+    }
+
+    fn new_record(&self, who: &Principal, create: CreateSandbox) -> Sandbox {
+        let now = self.now();
+        let spec = Spec {
+            name: create.name.unwrap_or_else(names::sandbox_name),
+            image: create.image.unwrap_or_else(ImageName::host),
+            language: create.language.unwrap_or(infield_domain::language::Language::Python),
+            user: create.user.unwrap_or_else(|| "root".to_owned()),
+            working_directory: create.working_directory.unwrap_or_else(workspace),
+            environment: create.environment,
+            labels: create.labels,
+            retention: create.retention,
+            resources: create.resources,
+            network: create.network,
+            require: create.require,
+        };
+        Sandbox {
+            id: names::sandbox_id(),
+            owner: who.owner.clone(),
+            request_key: create.request_key,
+            spec,
+            state: State::Creating,
+            cause: None,
+            provider: self.provider().name().to_owned(),
+            enforcement: None,
+            created_at: now,
+            changed_at: now,
+            active_at: now,
+        }
+    }
+
+    async fn bring_up(
+        &self,
+        driver: Driver,
+        seat: Arc<Seat>,
+        sandbox: Sandbox,
+    ) -> Result<Arc<Seat>> {
+        let row = SandboxRow { sandbox, single_use: seat.single_use };
+        // Recorded before the provider is called: what it makes always has a record.
+        if let Err(error) = self.records().call(move |store| store.insert_sandbox(&row)).await {
+            self.registry().remove(&seat);
+            return Err(error);
+        }
+        let (waiter, ready) = oneshot::channel();
+        // The driver ends with the engine; nobody has to wait for it here.
+        drop(self.spawn(driver.awaited_by(waiter).drive()));
+        let ready = tokio::time::timeout(CREATE_LIMIT, ready).await;
+        match ready {
+            Ok(Ok(result)) => result.map(|_| seat),
+            Ok(Err(_)) => Err(Error::unavailable("the daemon is ending")),
+            Err(_) => Err(Error::timeout(format!("sandbox `{}` is still being made", seat.id))
+                .with_hint("it goes on; look again in a moment")),
+        }
+    }
+
+    async fn already(&self, who: &Principal, taken: Taken) -> Result<Arc<Seat>> {
+        match taken {
+            Taken::SameRequest(seat) => {
+                let sandbox = seat.wait_for(|state| state != State::Creating, CREATE_LIMIT).await;
+                match &sandbox.cause {
+                    Some(cause) if sandbox.state == State::Failed => {
+                        let detail = cause.detail.as_deref().unwrap_or("it failed");
+                        Err(Error::conflict(format!("sandbox `{}`: {detail}", seat.id))
+                            .with_hint("delete it, or use a new request key"))
+                    }
+                    Some(_) | None => Ok(seat),
+                }
+            }
+            Taken::Name(seat) if who.sees(&seat.owner) => {
+                let sandbox = seat.sandbox();
+                Err(Error::conflict(format!(
+                    "the name `{}` is taken by sandbox `{}` ({})",
+                    sandbox.spec.name,
+                    seat.id,
+                    sandbox.state.as_str()
+                ))
+                .with_hint("use that sandbox, delete it, or choose another name"))
+            }
+            Taken::Name(seat) => {
+                let name = seat.sandbox().spec.name.clone();
+                Err(Error::conflict(format!("the name `{name}` is taken"))
+                    .with_hint("choose another name"))
+            }
+            Taken::Full(most) => Err(Error::new(
+                infield_domain::Kind::Quota,
+                format!("there are {most} sandboxes, which is the limit"),
+            )
+            .with_hint("delete some with delete_sandbox")),
+        }
+    }
+}
+
+fn workspace() -> GuestPath {
+    WORKING_DIRECTORY.parse().expect("the working directory is a path")
+}
+
+fn check(create: &CreateSandbox) -> Result<()> {
+    create.resources.check()?;
+    check_pairs("variables", &create.environment)?;
+    check_pairs("labels", &create.labels)?;
+    check_environment(&create.environment)?;
+    if let Some(user) = &create.user {
+        check_user(user)?;
+    }
+    if create.request_key.as_ref().is_some_and(|key| key.is_empty() || key.len() > 128) {
+        return Err(Error::invalid("a request key has 1 to 128 bytes"));
+    }
+    if let Some(directory) = &create.working_directory
+        && !directory.as_str().starts_with('/')
+    {
+        return Err(Error::invalid("the working directory of a sandbox begins with `/`")
+            .with_hint("leave it out for `/workspace`"));
+    }
+    if let Some(source) = &create.git {
+        return Err(git::no_network(&source.url));
+    }
+    Ok(())
+}
+
+fn check_pairs(what: &str, pairs: &BTreeMap<String, String>) -> Result<()> {
+    let bytes: usize = pairs.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if pairs.len() > MOST_VARIABLES || bytes > MOST_BYTES {
+        return Err(Error::invalid(format!(
+            "there are {} {what} of {bytes} bytes; {MOST_VARIABLES} of {MOST_BYTES} bytes fit",
+            pairs.len()
+        ))
+        .with_hint("bring large values in as a file"));
+    }
+    Ok(())
+}
+
+/// Refuses variables that no process can have.
+pub(crate) fn check_environment(environment: &BTreeMap<String, String>) -> Result<()> {
+    let wrong = environment.iter().find(|(name, value)| {
+        name.is_empty() || name.contains(['=', '\0']) || value.contains('\0')
+    });
+    match wrong {
+        None => Ok(()),
+        Some((name, _)) => {
+            let shown = crate::gate::clipped(name);
+            Err(Error::invalid(format!("`{shown}` cannot be a variable"))
+                .with_hint("a name has no `=`, and neither name nor value has a NUL"))
+        }
+    }
+}
+
+/// Refuses what cannot be a user's name inside.
+pub(crate) fn check_user(user: &str) -> Result<()> {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    if (1..=32).contains(&user.len()) && user.bytes().all(letter) {
+        return Ok(());
+    }
+    Err(Error::invalid("a user has 1 to 32 letters, digits, `_`, `-` or `.`")
+        .with_hint("say `root` or `daytona`"))
+}

@@ -1,0 +1,141 @@
+//! The one provider call of each moving state, bounded and repeated.
+
+use std::time::Duration;
+
+use infield_domain::lifecycle::State;
+use infield_domain::provider::Running;
+use infield_domain::sandbox::Sandbox;
+use infield_domain::{Error, Kind, Result};
+
+use crate::Engine;
+
+/// How long the provider may take to make a sandbox.
+const CREATE_LIMIT: Duration = Duration::from_secs(30);
+/// To start one again; a saved layer is copied back.
+const START_LIMIT: Duration = Duration::from_secs(120);
+/// To stop one; its layer is saved.
+const STOP_LIMIT: Duration = Duration::from_secs(120);
+/// To remove one.
+const DELETE_LIMIT: Duration = Duration::from_secs(10);
+/// Between two tries to remove one.
+const DELETE_PAUSE: Duration = Duration::from_secs(2);
+/// Between tries when the provider was away, such as while a launcher is started anew.
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(50), Duration::from_millis(400), Duration::from_millis(1_500)];
+
+/// What came of a movement.
+pub(crate) enum Performed {
+    Ready(Running),
+    Halted,
+    Gone,
+    Failed(Error),
+    NotGone(Error),
+}
+
+/// Does what the state of the sandbox asks of the provider.
+pub(crate) fn movement(
+    engine: &Engine,
+    sandbox: &Sandbox,
+) -> impl Future<Output = Performed> + Send + use<> {
+    let (engine, sandbox) = (engine.clone(), sandbox.clone());
+    async move {
+        match sandbox.state {
+            State::Creating => bring_up(&engine, &sandbox, First::Yes).await,
+            // A sandbox that never ran has no layer to start from.
+            State::Starting if sandbox.enforcement.is_none() => {
+                bring_up(&engine, &sandbox, First::Yes).await
+            }
+            State::Starting => bring_up(&engine, &sandbox, First::No).await,
+            State::Stopping => {
+                let call = || engine.provider().stop(&sandbox.id, &sandbox.spec);
+                match repeated(STOP_LIMIT, "stopping", call).await {
+                    Ok(()) => Performed::Halted,
+                    Err(error) => Performed::Failed(error),
+                }
+            }
+            State::Deleting => remove(&engine, &sandbox).await,
+            State::Running | State::Stopped | State::Failed | State::Deleted => {
+                Performed::Failed(Error::internal("a resting sandbox has no movement"))
+            }
+        }
+    }
+}
+
+/// Whether there is no layer yet.
+enum First {
+    Yes,
+    No,
+}
+
+async fn bring_up(engine: &Engine, sandbox: &Sandbox, first: First) -> Performed {
+    let provider = engine.provider();
+    let result = match first {
+        First::Yes => {
+            let call = || provider.create(&sandbox.id, &sandbox.spec);
+            repeated(CREATE_LIMIT, "creating", call).await
+        }
+        First::No => {
+            let call = || provider.start(&sandbox.id, &sandbox.spec);
+            repeated(START_LIMIT, "starting", call).await
+        }
+    };
+    let running = match result {
+        Ok(running) => running,
+        Err(error) => return Performed::Failed(error),
+    };
+    let missing = running.enforcement.missing(&sandbox.spec.require);
+    if missing.is_empty() {
+        return Performed::Ready(running);
+    }
+    let undone = match first {
+        First::Yes => provider.delete(&sandbox.id).await,
+        First::No => provider.stop(&sandbox.id, &sandbox.spec).await,
+    };
+    if let Err(error) = undone {
+        return Performed::Failed(error);
+    }
+    let words: Vec<_> = missing.iter().map(|control| control.as_str()).collect();
+    let error = Error::unsupported(format!("nothing here enforces `{}`", words.join("`, `")));
+    Performed::Failed(error.with_hint("see `infield doctor` for the mend, or require less"))
+}
+
+async fn remove(engine: &Engine, sandbox: &Sandbox) -> Performed {
+    let removed = tokio::time::timeout(DELETE_LIMIT, engine.provider().delete(&sandbox.id)).await;
+    let error = match removed {
+        Ok(Ok(())) => return Performed::Gone,
+        Ok(Err(error)) => error,
+        Err(_) => late("deleting", DELETE_LIMIT),
+    };
+    tracing::warn!(
+        id = %sandbox.id,
+        error = &error as &dyn std::error::Error,
+        "a sandbox cannot be removed yet"
+    );
+    // The callers of today learn it at once from the next try; this one rests before it.
+    tokio::time::sleep(DELETE_PAUSE).await;
+    Performed::NotGone(error)
+}
+
+async fn repeated<'a, T>(
+    limit: Duration,
+    what: &str,
+    call: impl Fn() -> futures_core::future::BoxFuture<'a, Result<T>>,
+) -> Result<T> {
+    let tries = async {
+        for pause in PAUSES {
+            match call().await {
+                Err(error) if error.kind() == Kind::Unavailable => {
+                    tokio::time::sleep(pause).await;
+                }
+                other => return other,
+            }
+        }
+        call().await
+    };
+    tokio::time::timeout(limit, tries).await.unwrap_or_else(|_| Err(late(what, limit)))
+}
+
+fn late(what: &str, limit: Duration) -> Error {
+    Error::timeout(format!("{what} took longer than {} s", limit.as_secs()))
+        .with_hint("see the daemon's log, and try again")
+}

@@ -1,0 +1,162 @@
+//! What a sandbox has been asked to do next: a pure policy over the state and what is queued.
+//!
+//! ```text
+//! wish    | ends up running     ends up at rest      ends up gone
+//! start   | done, or joined     queued               refused
+//! stop    | queued              done, or joined      refused
+//! delete  | first, drops others first, drops others  joined
+//! ```
+//!
+//! "Ends up" is where the last queued wish leads, or the present movement when none is queued.
+
+use std::collections::VecDeque;
+
+use infield_domain::lifecycle::{Cause, Event, State};
+
+/// Wishes that can wait at once; more is a caller who runs wild.
+pub(crate) const LONGEST: usize = 16;
+
+/// Something that a sandbox is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Start,
+    Stop(Cause),
+    Delete(Cause),
+}
+
+impl Wish {
+    /// What happens to the sandbox when the wish is granted.
+    pub(crate) fn into_event(self) -> Event {
+        match self {
+            Self::Start => Event::Start,
+            Self::Stop(cause) => Event::Stop(cause),
+            Self::Delete(cause) => Event::Delete(cause),
+        }
+    }
+
+    fn goal(&self) -> Goal {
+        match self {
+            Self::Start => Goal::Running,
+            Self::Stop(_) => Goal::Rest,
+            Self::Delete(_) => Goal::Gone,
+        }
+    }
+}
+
+/// Where a sandbox ends up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goal {
+    Running,
+    Rest,
+    Gone,
+}
+
+/// What becomes of a wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is so already.
+    Done,
+    /// It comes with the movement that goes on now.
+    WithMovement,
+    /// It comes with the last one in the queue.
+    WithLast,
+    /// It waits for its turn.
+    Queued,
+    /// It goes before everything, and everything else is refused.
+    First,
+    /// The sandbox is going away.
+    Refused,
+    /// Too much is queued.
+    Full,
+}
+
+/// Decides on a wish.
+pub(crate) fn accept(state: State, last: Option<&Wish>, queued: usize, wish: &Wish) -> Verdict {
+    let standing = match state {
+        State::Creating | State::Starting | State::Running => Goal::Running,
+        State::Stopping | State::Stopped | State::Failed => Goal::Rest,
+        State::Deleting | State::Deleted => Goal::Gone,
+    };
+    let end = last.map_or(standing, Wish::goal);
+    if end == wish.goal() {
+        return match last {
+            Some(_) => Verdict::WithLast,
+            None if state.is_moving() => Verdict::WithMovement,
+            None => Verdict::Done,
+        };
+    }
+    match (end, wish.goal()) {
+        (Goal::Gone, Goal::Running | Goal::Rest | Goal::Gone) => Verdict::Refused,
+        (Goal::Running | Goal::Rest, Goal::Gone) => Verdict::First,
+        (Goal::Running | Goal::Rest, Goal::Running | Goal::Rest) if queued >= LONGEST => {
+            Verdict::Full
+        }
+        (Goal::Running | Goal::Rest, Goal::Running | Goal::Rest) => Verdict::Queued,
+    }
+}
+
+/// The queue itself; `R` is whoever waits for an answer.
+#[derive(Debug)]
+pub(crate) struct Queue<R> {
+    entries: VecDeque<(Wish, Vec<R>)>,
+}
+
+/// What a wish leaves to be done by the caller of [`Queue::push`].
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Pushed<R> {
+    /// Nothing: the answer comes in its turn.
+    Waits,
+    /// The answer comes with the movement that goes on now.
+    WithMovement(R),
+    /// It is so already.
+    Done(R),
+    /// These get no turn: the sandbox is going away.
+    Refused(Vec<R>),
+    /// There is no room.
+    Full(R),
+}
+
+impl<R> Queue<R> {
+    pub(crate) fn new() -> Self {
+        Self { entries: VecDeque::new() }
+    }
+
+    /// Takes a wish in.
+    pub(crate) fn push(&mut self, state: State, wish: Wish, waiter: R) -> Pushed<R> {
+        let last = self.entries.back().map(|(wish, _)| wish);
+        match accept(state, last, self.entries.len(), &wish) {
+            Verdict::Done => Pushed::Done(waiter),
+            Verdict::WithMovement => Pushed::WithMovement(waiter),
+            Verdict::WithLast => {
+                if let Some((_, waiters)) = self.entries.back_mut() {
+                    waiters.push(waiter);
+                }
+                Pushed::Waits
+            }
+            Verdict::Queued => {
+                self.entries.push_back((wish, vec![waiter]));
+                Pushed::Waits
+            }
+            Verdict::First => {
+                let others = self.entries.drain(..).flat_map(|(_, waiters)| waiters).collect();
+                self.entries.push_back((wish, vec![waiter]));
+                Pushed::Refused(others)
+            }
+            Verdict::Refused => Pushed::Refused(vec![waiter]),
+            Verdict::Full => Pushed::Full(waiter),
+        }
+    }
+
+    /// Takes the next wish out.
+    pub(crate) fn pop(&mut self) -> Option<(Wish, Vec<R>)> {
+        self.entries.pop_front()
+    }
+
+    /// Whether the next wish interrupts whatever goes on.
+    pub(crate) fn interrupts(&self) -> bool {
+        matches!(self.entries.front(), Some((Wish::Delete(_), _)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

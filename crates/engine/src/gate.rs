@@ -1,0 +1,99 @@
+//! What stands before and after every use case: permission, ownership, the audit trail.
+//!
+//! A caller who may not see a sandbox is told that there is none. Each mutation and each
+//! execution leaves a record, also the one that was refused.
+
+use infield_domain::principal::Credential;
+use infield_domain::{Error, Kind, Principal, Result};
+use infield_store::NewRecord;
+
+use crate::Engine;
+
+/// Characters of a command that the trail keeps.
+pub(crate) const DETAIL_CHARS: usize = 200;
+
+impl Engine {
+    /// Leaves a record of what a caller did or was refused.
+    pub(crate) fn note(
+        &self,
+        who: &Principal,
+        action: &'static str,
+        subject: &str,
+        detail: &str,
+        result: std::result::Result<(), &Error>,
+    ) {
+        let outcome = match result {
+            Ok(()) => "ok",
+            Err(error) => kind_word(error.kind()),
+        };
+        self.note_outcome(who, action, subject, detail, outcome);
+    }
+
+    /// Leaves a record with an outcome of its own, such as an exit code.
+    pub(crate) fn note_outcome(
+        &self,
+        who: &Principal,
+        action: &'static str,
+        subject: &str,
+        detail: &str,
+        outcome: &str,
+    ) {
+        let record = NewRecord {
+            at: self.now(),
+            who: who.owner.clone(),
+            credential: credential_word(&who.credential),
+            action: action.to_owned(),
+            subject: clipped(subject),
+            detail: clipped(detail),
+            outcome: outcome.to_owned(),
+            request_id: clipped(&who.request_id),
+        };
+        self.records().post("audit", move |store| store.append_audit(record).map(drop));
+    }
+
+    /// Leaves a record of what infield itself did.
+    pub(crate) fn note_system(&self, action: &'static str, subject: &str, detail: &str) {
+        self.note(&Principal::system(), action, subject, detail, Ok(()));
+    }
+
+    /// Leaves the record of a use case and hands its result on.
+    pub(crate) fn noted<T>(
+        &self,
+        who: &Principal,
+        (action, subject, detail): (&'static str, &str, &str),
+        result: Result<T>,
+    ) -> Result<T> {
+        self.note(who, action, subject, detail, result.as_ref().map(|_| ()));
+        result
+    }
+}
+
+/// Text of a caller or a guest, made fit for one line of the trail.
+pub(crate) fn clipped(text: &str) -> String {
+    let safe = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    safe.take(DETAIL_CHARS).collect()
+}
+
+fn credential_word(credential: &Credential) -> String {
+    match credential {
+        Credential::Socket => "socket".to_owned(),
+        Credential::Key { id } => format!("key:{id}"),
+        Credential::None => "none".to_owned(),
+        Credential::System => "system".to_owned(),
+    }
+}
+
+fn kind_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::NotFound => "not_found",
+        Kind::Conflict => "conflict",
+        Kind::Invalid => "invalid",
+        Kind::Unauthenticated => "unauthenticated",
+        Kind::Denied => "denied",
+        Kind::Quota => "quota",
+        Kind::Unsupported => "unsupported",
+        Kind::Unavailable => "unavailable",
+        Kind::Timeout => "timeout",
+        Kind::Internal => "internal",
+    }
+}

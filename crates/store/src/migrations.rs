@@ -1,0 +1,74 @@
+//! The schema, as the steps that lead to it. A step that was released never changes.
+
+use rusqlite::Connection;
+use rusqlite_migration::{M, Migrations};
+
+use crate::error::StoreError;
+
+const STEPS: &[M<'static>] = &[M::up(
+    "CREATE TABLE sandboxes (
+        id          TEXT PRIMARY KEY,
+        owner       TEXT NOT NULL,
+        name        TEXT NOT NULL,
+        state       TEXT NOT NULL,
+        request_key TEXT,
+        single_use  INTEGER NOT NULL,
+        created_at  INTEGER NOT NULL,
+        changed_at  INTEGER NOT NULL,
+        active_at   INTEGER NOT NULL,
+        body        TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX sandbox_names ON sandboxes (name) WHERE state <> 'deleted';
+    CREATE UNIQUE INDEX sandbox_request_keys ON sandboxes (owner, request_key)
+        WHERE request_key IS NOT NULL AND state <> 'deleted';
+    CREATE INDEX sandboxes_gone ON sandboxes (created_at, id) WHERE state = 'deleted';
+
+    CREATE TABLE executions (
+        id           TEXT PRIMARY KEY,
+        sandbox_id   TEXT NOT NULL,
+        command      TEXT NOT NULL,
+        started_at   INTEGER NOT NULL,
+        ending       TEXT,
+        stdout_bytes INTEGER NOT NULL,
+        stderr_bytes INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX executions_of ON executions (sandbox_id, started_at);
+    CREATE INDEX executions_open ON executions (sandbox_id) WHERE ending IS NULL;
+
+    CREATE TABLE keys (
+        id         TEXT PRIMARY KEY,
+        name       TEXT NOT NULL,
+        hash       BLOB NOT NULL UNIQUE,
+        used_at    INTEGER,
+        revoked_at INTEGER,
+        body       TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX key_names ON keys (name) WHERE revoked_at IS NULL;
+
+    CREATE TABLE audit (
+        sequence   INTEGER PRIMARY KEY,
+        at         INTEGER NOT NULL,
+        who        TEXT NOT NULL,
+        credential TEXT NOT NULL,
+        action     TEXT NOT NULL,
+        subject    TEXT NOT NULL,
+        detail     TEXT NOT NULL,
+        outcome    TEXT NOT NULL,
+        request_id TEXT NOT NULL,
+        mac        BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX audit_subjects ON audit (subject, sequence);
+    CREATE INDEX audit_owners ON audit (who, sequence);
+    CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+    CREATE TRIGGER audit_is_never_cut BEFORE DELETE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+
+    CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;",
+)];
+
+/// Brings the schema up to date.
+pub(crate) fn apply(connection: &mut Connection) -> Result<(), StoreError> {
+    Migrations::from_slice(STEPS).to_latest(connection)?;
+    Ok(())
+}
