@@ -419,3 +419,28 @@ proptest! {
         prop_assert!(bytes.starts_with(&[0; 512]) || unpack(bytes.as_slice(), open.as_fd(), LIMITS).is_err());
     }
 }
+
+/// The fuzz target's corpus: the first byte chooses the place, the rest is the archive.
+#[test]
+fn the_corpus_of_hostile_archives_stays_inside() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/archive");
+    let mut replayed = 0;
+    for seed in std::fs::read_dir(corpus).expect("the corpus is there") {
+        let path = seed.expect("it can be listed").path();
+        let bytes = std::fs::read(&path).expect("it can be read");
+        let (choice, archive) = bytes.split_first().expect("no seed is empty");
+        let place = Place::new();
+        let open = std::fs::File::open(place.folder()).expect("a folder can be opened");
+        let result = match choice % 2 {
+            0 => unpack(archive, open.as_fd(), LIMITS),
+            _ => land(archive, open.as_fd(), None, LIMITS),
+        };
+        place.check_outside();
+        // The plain ones prove that the others are not refused for a common fault.
+        if path.to_string_lossy().ends_with("-plain") {
+            assert_eq!(result.expect("it is honest").files, 4);
+        }
+        replayed += 1;
+    }
+    assert!(replayed >= 34, "{replayed}");
+}
