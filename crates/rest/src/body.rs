@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
-use axum::extract::{FromRequest, FromRequestParts, Query as AxumQuery, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query as AxumQuery, Request};
 use axum::http::request::Parts;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
@@ -24,6 +24,9 @@ use crate::serve::Context;
 #[cfg(test)]
 mod tests;
 
+/// Bytes of a name in the path; the longest real one is an image's.
+const PART_BYTES: usize = 256;
+
 /// A JSON body of ordinary size; an empty body counts as `{}`.
 pub(crate) struct Json<T>(pub(crate) T);
 
@@ -32,6 +35,9 @@ pub(crate) struct LargeJson<T>(pub(crate) T);
 
 /// The query of the target.
 pub(crate) struct Query<T>(pub(crate) T);
+
+/// The part of the path that a route leaves open, decoded.
+pub(crate) struct Part(pub(crate) String);
 
 /// A body of any kind, which nobody has read yet.
 pub(crate) struct Upload(Body);
@@ -61,6 +67,23 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         match AxumQuery::try_from_uri(&parts.uri) {
             Ok(AxumQuery(query)) => Ok(Self(query)),
             Err(rejection) => Err(malformed("the query", &rejection.body_text()).into()),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Part {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<Self> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(part)) if part.len() <= PART_BYTES => Ok(Self(part)),
+            Ok(_) => {
+                Err(Error::invalid(format!("a name in the path is longer than {PART_BYTES} bytes"))
+                    .into())
+            }
+            Err(_) => Err(Error::invalid("a name in the path is not UTF-8")
+                .with_hint("percent-encode its bytes")
+                .into()),
         }
     }
 }

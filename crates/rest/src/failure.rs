@@ -21,24 +21,31 @@ pub(crate) type Answer<T> = Result<T, Failure>;
 pub(crate) struct Failure {
     error: Arc<Error>,
     code: Option<&'static str>,
+    status: StatusCode,
 }
 
 impl Failure {
     /// A failure that programs tell from others of its kind by `code`.
     pub(crate) fn with_code(error: Error, code: &'static str) -> Self {
-        Self { error: Arc::new(error), code: Some(code) }
+        Self { code: Some(code), ..Self::from(error) }
+    }
+
+    /// A failure for which HTTP has a status of its own.
+    pub(crate) fn with_status(error: Error, status: StatusCode) -> Self {
+        Self { status, ..Self::from(error) }
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error: Arc::new(error), code: None }
+        let status = status(error.kind());
+        Self { error: Arc::new(error), code: None, status }
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let mut response = status(self.error.kind()).into_response();
+        let mut response = self.status.into_response();
         response.extensions_mut().insert(self);
         response
     }

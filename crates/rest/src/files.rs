@@ -1,14 +1,14 @@
 //! Files, trees and git inside a sandbox. Content passes through as it comes, in both directions.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use infield_domain::files::{FileEntry, Range};
-use infield_domain::{GuestPath, Result};
+use infield_domain::{Error, GuestPath, Result};
 use infield_engine::toolbox::files::DeleteFile;
 
-use crate::failure::Answer;
+use crate::failure::{Answer, Failure};
 use crate::gate::Who;
 use crate::serve::Context;
 use crate::{body, convert, wire};
@@ -19,7 +19,7 @@ const MODE_HEADER: &str = "infield-file-mode";
 pub(crate) async fn read(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
     body::Query(query): body::Query<wire::TreeQuery>,
     headers: HeaderMap,
 ) -> Answer<Response> {
@@ -51,7 +51,10 @@ fn describe_part(response: &mut Response, range: Range, entry: &FileEntry) {
     let left = entry.size.saturating_sub(range.offset);
     let length = range.length.map_or(left, |length| length.min(left));
     if length == 0 {
-        *response = StatusCode::RANGE_NOT_SATISFIABLE.into_response();
+        let error = Error::invalid("the range begins behind the end of the file")
+            .with_hint(format!("the file has {} bytes", entry.size));
+        let status = StatusCode::RANGE_NOT_SATISFIABLE;
+        *response = Failure::with_status(error, status).into_response();
         content_range(response, &format!("bytes */{}", entry.size));
         return;
     }
@@ -71,7 +74,7 @@ fn content_range(response: &mut Response, text: &str) {
 pub(crate) async fn write(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
     body::Query(query): body::Query<wire::WriteQuery>,
     upload: body::Upload,
 ) -> Answer<Json<wire::FileEntry>> {
@@ -84,7 +87,7 @@ pub(crate) async fn write(
 pub(crate) async fn delete(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
     body::Query(query): body::Query<wire::FileQuery>,
 ) -> Answer<Json<wire::Done>> {
     let delete = DeleteFile { path: guest_path(&query.path)?, recursive: query.recursive };
@@ -95,7 +98,7 @@ pub(crate) async fn delete(
 pub(crate) async fn list(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
     body::Json(wish): body::Json<wire::ListFiles>,
 ) -> Answer<Json<wire::Listing<wire::FileEntry>>> {
     let list = convert::list(&wish)?;
@@ -105,7 +108,7 @@ pub(crate) async fn list(
 pub(crate) async fn stat(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
     body::Json(wish): body::Json<wire::StatFile>,
 ) -> Answer<Json<wire::FileEntry>> {
     let path = guest_path(&wish.path)?;
@@ -115,7 +118,7 @@ pub(crate) async fn stat(
 pub(crate) async fn edit(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
     body::LargeJson(wish): body::LargeJson<wire::EditFile>,
 ) -> Answer<Json<wire::EditDone>> {
     let edit = convert::edit(wish)?;
@@ -126,7 +129,7 @@ pub(crate) async fn edit(
 pub(crate) async fn move_file(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
     body::Json(wish): body::Json<wire::MoveFile>,
 ) -> Answer<Json<wire::Done>> {
     let files = convert::move_file(&wish)?;
@@ -137,7 +140,7 @@ pub(crate) async fn move_file(
 pub(crate) async fn make_directory(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
     body::Json(wish): body::Json<wire::MakeDirectory>,
 ) -> Answer<Json<wire::Done>> {
     let path = guest_path(&wish.path)?;
@@ -148,7 +151,7 @@ pub(crate) async fn make_directory(
 pub(crate) async fn search(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
     body::Json(wish): body::Json<wire::SearchFiles>,
 ) -> Answer<Json<wire::Listing<wire::Match>>> {
     let search = convert::search(wish)?;
@@ -158,7 +161,7 @@ pub(crate) async fn search(
 pub(crate) async fn download_tree(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
     body::Query(query): body::Query<wire::TreeQuery>,
 ) -> Answer<Response> {
     let path = guest_path(&query.path)?;
@@ -169,7 +172,7 @@ pub(crate) async fn download_tree(
 pub(crate) async fn upload_tree(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
     body::Query(query): body::Query<wire::TreeQuery>,
     upload: body::Upload,
 ) -> Answer<Json<wire::TreeDone>> {
@@ -183,7 +186,7 @@ pub(crate) async fn upload_tree(
 pub(crate) async fn git(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
     body::Json(wish): body::Json<wire::Git>,
 ) -> Answer<Json<wire::GitAnswer>> {
     let request = convert::git(wish)?;

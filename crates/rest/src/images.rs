@@ -1,7 +1,7 @@
 //! Images: listed, imported from a tar stream, removed.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::StatusCode;
 use infield_domain::ImageName;
 use infield_domain::provider::ImageSource;
@@ -22,7 +22,7 @@ pub(crate) async fn list(
 pub(crate) async fn import(
     State(context): State<Context>,
     Who(who): Who,
-    Path(name): Path<String>,
+    body::Part(name): body::Part,
     upload: body::Upload,
 ) -> Answer<(StatusCode, Json<wire::Image>)> {
     let name: ImageName = name.parse()?;
@@ -36,7 +36,7 @@ pub(crate) async fn import(
 pub(crate) async fn remove(
     State(context): State<Context>,
     Who(who): Who,
-    Path(name): Path<String>,
+    body::Part(name): body::Part,
 ) -> Answer<Json<wire::Done>> {
     let name: ImageName = name.parse()?;
     context.doors.engine.remove_image(&who, &name).await?;

@@ -1,7 +1,7 @@
 //! Keys: made, listed, revoked.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::StatusCode;
 
 use crate::failure::Answer;
@@ -29,7 +29,7 @@ pub(crate) async fn list(
 pub(crate) async fn revoke(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
 ) -> Answer<Json<wire::Key>> {
     let key = context.doors.engine.revoke_key(&who, &reference).await?;
     Ok(Json(convert::key(key)))

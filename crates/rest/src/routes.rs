@@ -3,7 +3,8 @@
 use axum::extract::{Request, State};
 use axum::routing::{MethodRouter, any, delete, get, post, put};
 use axum::{Router, middleware};
-use infield_domain::{Error, Kind};
+use http::StatusCode;
+use infield_domain::Error;
 
 use crate::failure::{Answer, Failure};
 use crate::hint;
@@ -104,21 +105,9 @@ async fn unknown(State(_): State<Context>, request: Request) -> Answer<()> {
         .into())
 }
 
-async fn wrong_method(State(_): State<Context>, request: Request) -> WrongMethod {
+async fn wrong_method(State(_): State<Context>, request: Request) -> Failure {
     let method = request.method();
-    let error =
-        Error::new(Kind::Invalid, format!("this route does not know the method `{method}`"))
-            .with_hint("the header `Allow` lists the methods that it knows");
-    WrongMethod(error.into())
-}
-
-/// The one failure whose status does not follow from its kind: HTTP has a word for it.
-struct WrongMethod(Failure);
-
-impl axum::response::IntoResponse for WrongMethod {
-    fn into_response(self) -> axum::response::Response {
-        let mut response = self.0.into_response();
-        *response.status_mut() = http::StatusCode::METHOD_NOT_ALLOWED;
-        response
-    }
+    let error = Error::invalid(format!("this route does not know the method `{method}`"))
+        .with_hint("the header `Allow` lists the methods that it knows");
+    Failure::with_status(error, StatusCode::METHOD_NOT_ALLOWED)
 }

@@ -4,7 +4,7 @@
 //! when the client asks for an upgrade, with a stream that is the execution's terminal.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use infield_domain::{ExecutionId, Principal, Result};
 use infield_engine::{Collect, Run, Target};
@@ -30,7 +30,7 @@ pub(crate) async fn run(
 pub(crate) async fn execute(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
     upgrade: MaybeUpgrade,
     body::LargeJson(wish): body::LargeJson<wire::Execute>,
 ) -> Answer<Response> {
@@ -71,7 +71,7 @@ async fn start(context: &Context, who: &Principal, work: Work) -> Result<Run> {
 pub(crate) async fn list(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
 ) -> Answer<Json<wire::Page<wire::ExecutionRecord>>> {
     let records = context.doors.engine.list_executions(&who, &reference).await?;
     Ok(Json(convert::whole(records, convert::execution_record)))
@@ -80,7 +80,7 @@ pub(crate) async fn list(
 pub(crate) async fn get(
     State(context): State<Context>,
     Who(who): Who,
-    Path(id): Path<String>,
+    body::Part(id): body::Part,
 ) -> Answer<Json<wire::ExecutionRecord>> {
     let record = context.doors.engine.get_execution(&who, &execution_id(&id)?).await?;
     Ok(Json(convert::execution_record(record)))
@@ -89,7 +89,7 @@ pub(crate) async fn get(
 pub(crate) async fn stop(
     State(context): State<Context>,
     Who(who): Who,
-    Path(id): Path<String>,
+    body::Part(id): body::Part,
 ) -> Answer<Json<wire::ExecutionRecord>> {
     let record = context.doors.engine.stop_execution(&who, &execution_id(&id)?).await?;
     Ok(Json(convert::execution_record(record)))
@@ -98,7 +98,7 @@ pub(crate) async fn stop(
 pub(crate) async fn output(
     State(context): State<Context>,
     Who(who): Who,
-    Path(id): Path<String>,
+    body::Part(id): body::Part,
     body::Query(query): body::Query<wire::OutputQuery>,
 ) -> Answer<Json<wire::OutputPage>> {
     let request = convert::output_query(execution_id(&id)?, query);
@@ -109,7 +109,7 @@ pub(crate) async fn output(
 pub(crate) async fn attach(
     State(context): State<Context>,
     Who(who): Who,
-    Path(id): Path<String>,
+    body::Part(id): body::Part,
     upgrade: MaybeUpgrade,
     body::Json(wish): body::Json<wire::Attach>,
 ) -> Answer<Response> {
@@ -122,7 +122,7 @@ pub(crate) async fn attach(
 pub(crate) async fn signal(
     State(context): State<Context>,
     Who(who): Who,
-    Path(id): Path<String>,
+    body::Part(id): body::Part,
     body::Json(wish): body::Json<wire::SendSignal>,
 ) -> Answer<Json<wire::Done>> {
     context.doors.engine.signal_execution(&who, &execution_id(&id)?, wish.signal).await?;

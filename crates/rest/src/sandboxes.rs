@@ -1,7 +1,7 @@
 //! Sandboxes: made, listed, looked at, started, stopped, deleted.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::StatusCode;
 
 use crate::failure::Answer;
@@ -32,7 +32,7 @@ pub(crate) async fn list(
 pub(crate) async fn get(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
 ) -> Answer<Json<wire::Sandbox>> {
     let sandbox = context.doors.engine.get_sandbox(&who, &reference).await?;
     Ok(Json(convert::sandbox(sandbox)))
@@ -41,7 +41,7 @@ pub(crate) async fn get(
 pub(crate) async fn inspect(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
 ) -> Answer<Json<wire::Inspection>> {
     let inspection = context.doors.engine.inspect_sandbox(&who, &reference).await?;
     Ok(Json(convert::inspection(inspection)))
@@ -50,7 +50,7 @@ pub(crate) async fn inspect(
 pub(crate) async fn start(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
 ) -> Answer<Json<wire::Sandbox>> {
     let sandbox = context.doors.engine.start_sandbox(&who, &reference).await?;
     Ok(Json(convert::sandbox(sandbox)))
@@ -59,7 +59,7 @@ pub(crate) async fn start(
 pub(crate) async fn stop(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
 ) -> Answer<Json<wire::Sandbox>> {
     let sandbox = context.doors.engine.stop_sandbox(&who, &reference).await?;
     Ok(Json(convert::sandbox(sandbox)))
@@ -68,7 +68,7 @@ pub(crate) async fn stop(
 pub(crate) async fn delete(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
 ) -> Answer<Json<wire::Sandbox>> {
     let sandbox = context.doors.engine.delete_sandbox(&who, &reference).await?;
     Ok(Json(convert::sandbox(sandbox)))
@@ -77,7 +77,7 @@ pub(crate) async fn delete(
 pub(crate) async fn usage(
     State(context): State<Context>,
     Who(who): Who,
-    Path(reference): Path<String>,
+    body::Part(reference): body::Part,
 ) -> Answer<Json<wire::Usage>> {
     Ok(Json(context.doors.engine.sandbox_usage(&who, &reference).await?))
 }

@@ -8,6 +8,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+#[cfg(test)]
+mod tests;
+
 /// A connection that fails once its peer has taken nothing for `limit` although something waits
 /// to be sent.
 pub(super) struct Limited<I> {
