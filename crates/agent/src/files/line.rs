@@ -72,7 +72,7 @@ impl Line {
     /// Counts one step of work that says nothing, and stops when nobody listens any more.
     pub(super) fn step(&mut self) -> Result<(), Failure> {
         self.steps += 1;
-        if self.steps % STEPS != 0 {
+        if !self.steps.is_multiple_of(STEPS) {
             return Ok(());
         }
         let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };

@@ -1,6 +1,9 @@
 use proptest::prelude::*;
 
+use std::path::Path;
+
 use super::*;
+use crate::message::{self, Event, GENERATION, Input, Opening};
 
 /// Encodes messages, delivers them in pieces of these sizes, and wants the same ones back.
 fn check(messages: &[Vec<u8>], pieces: &[usize]) {
@@ -67,4 +70,43 @@ fn a_large_message_leaves_nothing_behind() {
 #[test]
 fn bytes_after_a_message_are_refused() {
     assert!(matches!(decode::<u8>(&[1, 2]), Err(FrameError::Malformed(_))));
+}
+
+/// What a body means to either side must be the same after it was said again.
+fn look(body: &[u8]) {
+    if let Ok(request) = message::open(body) {
+        again(&Opening { generation: GENERATION, request });
+    }
+    if let Ok(input) = decode::<Input>(body) {
+        again(&input);
+    }
+    if let Ok(event) = decode::<Event>(body) {
+        again(&event);
+    }
+}
+
+fn again<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(message: &T) {
+    let mut bytes = Vec::new();
+    encode(message, &mut bytes).expect("it came in one frame");
+    assert_eq!(&decode::<T>(&bytes[HEADER_BYTES..]).expect("the same message"), message);
+}
+
+/// The fuzz target's corpus: the first byte cuts the rest into pieces.
+#[test]
+fn the_corpus_of_hostile_frames_is_bounded() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/frames");
+    let mut seeds = 0;
+    for seed in std::fs::read_dir(corpus).expect("the corpus is there") {
+        let seed = std::fs::read(seed.expect("a seed").path()).expect("a seed can be read");
+        let (piece, bytes) = seed.split_first().expect("no seed is empty");
+        let mut decoder = Decoder::default();
+        for piece in bytes.chunks(usize::from(*piece) + 1) {
+            decoder.push(piece);
+            while let Ok(Some(body)) = decoder.next_body() {
+                look(body);
+            }
+        }
+        seeds += 1;
+    }
+    assert!(seeds > 50, "only {seeds} seeds");
 }
