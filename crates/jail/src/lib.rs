@@ -4,6 +4,30 @@
 
 pub mod request;
 
-pub mod trees;
+pub mod launcher;
+
+mod check;
+mod failure;
+mod ids;
+mod record;
+
+mod plan;
+
+mod apply;
+mod capability;
+mod cgroup;
+mod defence;
+mod maps;
+mod network;
+mod program;
+mod seccomp;
+
+mod folders;
+mod worker;
 
 pub mod host_image;
+pub mod trees;
+
+mod sys;
+
+pub use defence::{Defence, Without};

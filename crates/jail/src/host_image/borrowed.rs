@@ -136,7 +136,7 @@ fn copy_tree(host: BorrowedFd<'_>, place: &Place<'_>, folder: &str) -> Result<()
         };
         let Ok(name) = entry.name.to_str() else { continue };
         let below = format!("{}/{name}", path.last().expect("the folder itself is the first"));
-        match entry.file_type {
+        match entry.kind(walk.here())? {
             // A folder that is closed to everybody is closed to us.
             FileType::Directory if path.len() < DEEPEST && walk.enter(&entry.name).is_ok() => {
                 path.push(below);

@@ -82,6 +82,10 @@ impl Searching<'_> {
         if self.way.is_empty() && EMPTIED.iter().any(|(folder, _)| folder.as_bytes() == name) {
             return Ok(());
         }
+        // A good part of the names are links, and nothing has to be known about them.
+        if entry.file_type == FileType::Symlink {
+            return Ok(());
+        }
         let stat = beneath::look(walk.here(), &entry.name)?;
         let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
         if !is_for_everybody(&stat) || (name == PIP_MARK && !is_directory) {

@@ -33,6 +33,19 @@ pub(crate) struct Entry {
     position: u64,
 }
 
+impl Entry {
+    /// What it is, also where the file system does not list it.
+    pub(crate) fn kind(&self, parent: BorrowedFd<'_>) -> Result<FileType> {
+        match self.file_type {
+            FileType::Unknown => {
+                let stat = beneath::look(parent, &self.name)?;
+                Ok(FileType::from_raw_mode(stat.st_mode))
+            }
+            known => Ok(known),
+        }
+    }
+}
+
 /// A walk under way.
 pub(crate) struct Walk {
     trail: Trail,

@@ -78,3 +78,33 @@ fn removes_three_thousand_levels() {
         }
     });
 }
+
+/// Somebody exchanges a folder for a link that leads out, while everything is removed.
+#[test]
+fn no_race_removes_what_is_outside() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    for _ in 0..200 {
+        check(|tree| {
+            let open = std::fs::File::open(tree).expect("the tree can be opened");
+            std::fs::create_dir_all(tree.join("d/kept")).expect("folders can be made");
+            std::fs::write(tree.join("d/inner"), "x").expect("a file can be written");
+            symlink("../outside", tree.join("l")).expect("a link can be made");
+            let is_over = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        let flags = rustix::fs::RenameFlags::EXCHANGE;
+                        if rustix::fs::renameat_with(&open, "d", &open, "l", flags).is_err() {
+                            break;
+                        }
+                    }
+                });
+                // It may end early, when a folder became a link under it; what counts is what
+                // `check` looks at afterwards.
+                drop(remove_contents(open.as_fd()));
+                is_over.store(true, Ordering::Relaxed);
+            });
+        });
+    }
+}

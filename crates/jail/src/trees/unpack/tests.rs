@@ -444,3 +444,40 @@ fn the_corpus_of_hostile_archives_stays_inside() {
     }
     assert!(replayed >= 34, "{replayed}");
 }
+
+/// Somebody exchanges a folder for a link that leads out, again and again, while it is written.
+#[test]
+fn no_race_leads_out() {
+    use rustix::fs::RenameFlags;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let place = Place::new();
+    let top = std::fs::File::open(place.folder()).expect("a folder can be opened");
+    std::fs::create_dir(place.folder().join("d")).expect("a folder can be made");
+    symlink("../outside", place.folder().join("l")).expect("a link can be made");
+    let is_over = AtomicBool::new(false);
+    let members = [file("d/a", "x"), file("d/e/b", "x"), file("d/secret", "x"), link("d/k", "a")];
+    let archive = archive(&members);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                rustix::fs::renameat_with(&top, "d", &top, "l", RenameFlags::EXCHANGE)
+                    .expect("both names stay there");
+            }
+        });
+        let (mut refused, mut landed) = (0, 0);
+        // Both outcomes have to be seen, or there was no race.
+        for round in 0..100_000 {
+            match land(archive.as_slice(), top.as_fd(), None, LIMITS) {
+                Ok(_) => landed += 1,
+                Err(_) => refused += 1,
+            }
+            if round >= 200 && refused > 0 && landed > 0 {
+                break;
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+        assert!(refused > 0 && landed > 0, "{refused} refused, {landed} landed");
+    });
+    place.check_outside();
+}

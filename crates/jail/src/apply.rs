@@ -1,0 +1,243 @@
+//! Carries out a plan in the sandbox's first process, and ends in the agent.
+//!
+//! Runs between clone and exec, in a copy of the launcher's memory, with all rights over the new
+//! namespaces and none over the host's. An error goes to the launcher as the step's name and the
+//! kernel's number; the end of the channel without one says that the agent runs.
+
+mod mounts;
+mod walls;
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::net::{RecvFlags, SendFlags};
+use rustix::thread::UnshareFlags;
+
+use crate::cgroup::Groups;
+use crate::plan::{Action, Step};
+use crate::seccomp::Programs;
+use crate::sys;
+
+pub(crate) use self::mounts::layer_folders;
+pub(crate) use self::walls::{become_root, has_landlock};
+
+/// The agent's listening socket.
+const LISTENER: i32 = 3;
+/// The root of the memory layer, or nothing of interest.
+pub(crate) const LAYER: i32 = 4;
+/// The first of the files that attach a command to the groups of the work.
+const ATTACH: i32 = 5;
+
+/// What the launcher says when the record is on disk.
+pub(crate) const GO: &[u8] = b"go";
+/// What the process says right before it becomes the agent.
+pub(crate) const READY: &[u8] = b"ready";
+
+/// Where a tree comes from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// A mount that the launcher cloned and mapped.
+    Mount(OwnedFd),
+    /// A path of the host's, where the launcher has no right to mount.
+    Path(CString),
+}
+
+/// Everything that the process was given.
+#[derive(Debug)]
+pub(crate) struct Materials {
+    /// To the launcher.
+    pub(crate) channel: OwnedFd,
+    /// Read-only trees by their names on the stage.
+    pub(crate) trees: Vec<(&'static str, Source)>,
+    /// The disk layer's folder.
+    pub(crate) layer: Option<Source>,
+    /// The saved layer's folder.
+    pub(crate) saved: Option<OwnedFd>,
+    /// The control groups.
+    pub(crate) groups: Groups,
+    /// The agent's listening socket.
+    pub(crate) listener: OwnedFd,
+    /// The agent's program.
+    pub(crate) program: OwnedFd,
+    /// Its arguments, without those that [`hand_over`] knows.
+    pub(crate) settings: Vec<CString>,
+}
+
+/// A step that failed.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    step: String,
+    error: io::Error,
+}
+
+type Done<T = ()> = Result<T, Trouble>;
+
+/// Names the step that an error belongs to.
+trait During<T> {
+    fn during(self, step: impl Into<String>) -> Done<T>;
+}
+
+impl<T, E: Into<io::Error>> During<T> for Result<T, E> {
+    fn during(self, step: impl Into<String>) -> Done<T> {
+        self.map_err(|error| Trouble { step: step.into(), error: error.into() })
+    }
+}
+
+/// Reads what [`tell`] wrote.
+pub(crate) fn trouble_from(message: &[u8]) -> (String, i32) {
+    let (number, step) = message.split_first_chunk::<4>().unwrap_or((&[0; 4], message));
+    (String::from_utf8_lossy(step).into_owned(), i32::from_ne_bytes(*number))
+}
+
+/// Waits for the launcher's word, carries out the steps and becomes the agent.
+pub(crate) fn become_sandbox(steps: &[Step], materials: Materials, filters: &Programs) -> ! {
+    let channel = materials.channel.as_fd();
+    let mut word = [0_u8; 8];
+    match rustix::net::recv(channel, &mut word[..], RecvFlags::empty()) {
+        Ok((_, count)) if word.get(..count) == Some(GO) => (),
+        // The launcher is gone, and there is no record: there must be no process either.
+        Ok(_) | Err(_) => sys::exit_now(1),
+    }
+    let mut process = Process { materials: &materials, filters, layer: None };
+    let trouble = match process.run(steps) {
+        Ok(()) => process.hand_over(),
+        Err(trouble) => trouble,
+    };
+    tell(&materials, &trouble);
+    sys::exit_now(1)
+}
+
+/// The process on its way.
+struct Process<'a> {
+    materials: &'a Materials,
+    filters: &'a Programs,
+    /// The memory layer, once it is mounted.
+    layer: Option<OwnedFd>,
+}
+
+fn tell(materials: &Materials, trouble: &Trouble) {
+    let mut message = trouble.error.raw_os_error().unwrap_or(0).to_ne_bytes().to_vec();
+    message.extend_from_slice(trouble.step.as_bytes());
+    if trouble.error.raw_os_error().is_none() {
+        message.extend_from_slice(format!(": {}", trouble.error).as_bytes());
+    }
+    message.truncate(1_024);
+    // The launcher may be gone; then nobody is left to be told, and the exit code remains.
+    let _ = rustix::net::send(&materials.channel, &message, SendFlags::NOSIGNAL);
+}
+
+impl Process<'_> {
+    fn run(&mut self, steps: &[Step]) -> Done {
+        walls::become_root().during("become root of the namespace")?;
+        steps.iter().try_for_each(|step| self.act(&step.action))
+    }
+
+    fn act(&mut self, action: &Action) -> Done {
+        let materials = self.materials;
+        match action {
+            Action::EnterWorkGroups => enter(&materials.groups.work),
+            Action::EnterAgentGroups => enter(&materials.groups.agent),
+            Action::ReturnToAgentGroups => {
+                enter(&materials.groups.agent)?;
+                enter(materials.groups.birth_door.as_slice())
+            }
+            Action::OwnCgroupNamespace => {
+                sys::unshare(UnshareFlags::NEWCGROUP).during("make a cgroup namespace")
+            }
+            Action::RaiseLoopback => {
+                crate::network::raise_loopback().during("raise the loopback interface")
+            }
+            Action::PrivateMounts => mounts::make_private(),
+            Action::Stage { bytes, inodes } => mounts::stage(*bytes, *inodes),
+            Action::MemoryLayer { bytes, inodes } => {
+                self.layer = Some(mounts::memory_layer(*bytes, *inodes)?);
+                Ok(())
+            }
+            Action::RestoreLayer => mounts::restore_layer(materials),
+            Action::DiskLayer => mounts::disk_layer(materials),
+            Action::Attach { name } => mounts::attach_tree(materials, name),
+            Action::Overlay(overlay) => mounts::overlay(overlay),
+            Action::Kernel { kind, at, options } => mounts::kernel(kind, at, options),
+            Action::HostProc => mounts::bind("/proc", "root/proc", 0),
+            Action::Bind { from, at, flags } => mounts::bind(from, at, *flags),
+            Action::Device { name } => mounts::device(name),
+            Action::Link { at, target } => mounts::link(at, target),
+            Action::Folder { at } => mounts::folder(at),
+            Action::Cover { at } => mounts::cover(at),
+            Action::ReadOnly { at } => mounts::read_only(at),
+            Action::EnterRoot => mounts::enter_root(),
+            Action::Hostname { name } => {
+                rustix::system::sethostname(name.as_bytes()).during("set the host name")
+            }
+            Action::Limit { resource, value } => walls::limit(*resource, *value),
+            Action::NoNewPrivileges => {
+                rustix::thread::set_no_new_privs(true).during("forbid new privileges")
+            }
+            Action::BoundingSet => walls::bounding_set().during("bound the capabilities"),
+            Action::Landlock => walls::landlock(),
+            Action::Seccomp => self.filters.install().during("install the system call filters"),
+            Action::Capabilities => walls::capabilities().during("drop capabilities"),
+            // Carried out at the hand-over, when the descriptors that stay are in their places.
+            Action::CloseDescriptors => sys::close_from_at_exec(3).during("close descriptors"),
+        }
+    }
+
+    /// Puts the descriptors in their places and becomes the agent. Returns only with the trouble.
+    fn hand_over(&self) -> Trouble {
+        let prepared = self.prepare();
+        match prepared {
+            Ok((program, arguments)) => {
+                // The launcher may be gone. The record names this process, and the next launcher
+                // finds it.
+                let _ = rustix::net::send(&self.materials.channel, READY, SendFlags::NOSIGNAL);
+                let error = sys::execute(program.as_fd(), &arguments);
+                Trouble { step: "start the agent".to_owned(), error }
+            }
+            Err(trouble) => trouble,
+        }
+    }
+
+    fn prepare(&self) -> Done<(OwnedFd, Vec<CString>)> {
+        let step = "hand over descriptors";
+        let materials = self.materials;
+        // The places may be in use by what is to be handed over, so everything moves up first.
+        let up = |descriptor: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(descriptor, 128);
+        let null = mounts::open_null().during(step)?;
+        let null = up(&null).during(step)?;
+        let listener = up(&materials.listener).during(step)?;
+        let program = up(&materials.program).during(step)?;
+        let layer = self.layer.as_ref().map(up).transpose().during(step)?;
+        let work: Vec<OwnedFd> =
+            materials.groups.work.iter().map(up).collect::<Result<_, _>>().during(step)?;
+        let counter = materials.groups.out_of_memory.as_ref().map(up).transpose().during(step)?;
+        for number in 0..3 {
+            sys::place(null.as_fd(), number).during(step)?;
+        }
+        sys::place(listener.as_fd(), LISTENER).during(step)?;
+        sys::place(layer.as_ref().unwrap_or(&null).as_fd(), LAYER).during(step)?;
+        let mut next = ATTACH;
+        for door in &work {
+            sys::place(door.as_fd(), next).during(step)?;
+            next += 1;
+        }
+        let mut arguments = vec![c"infield-agent".to_owned(), number(work.len())];
+        if let Some(counter) = counter {
+            sys::place(counter.as_fd(), next).during(step)?;
+            arguments.extend(CString::new(format!("oom_fd={next}")));
+        }
+        arguments.extend(materials.settings.iter().cloned());
+        Ok((program, arguments))
+    }
+}
+
+fn enter(doors: &[OwnedFd]) -> Done {
+    for door in doors {
+        rustix::io::write(door, b"0").during("enter a control group")?;
+    }
+    Ok(())
+}
+
+fn number(value: usize) -> CString {
+    CString::new(value.to_string()).expect("digits have no nul")
+}

@@ -1,0 +1,316 @@
+//! Control groups: two for each sandbox in every tree that has a controller.
+//!
+//! `infield/HOME/ID/work` carries the sandbox's limits and holds everything that commands start.
+//! `infield/HOME/ID/agent` holds the agent alone, with small limits of its own, so that the agent
+//! still answers when the work has used up all it may. A process enters by writing `0` itself:
+//! with old trees that costs microseconds where a parent's write waits for the scheduler.
+
+pub(crate) mod detect;
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Mode, OFlags};
+
+use self::detect::{Controller, Tree, Version};
+use crate::defence::{Defence, Without};
+use crate::failure::{At, Outcome};
+use crate::folders;
+use crate::request::{Limits, Usage};
+
+/// What an agent may use. It forks for each file operation, and those write in `work`.
+const AGENT_LIMITS: Limits = Limits {
+    memory_bytes: 192 << 20,
+    cpu_millis: 1_000,
+    pids: 512,
+    disk_bytes: 0,
+    inodes: 0,
+    open_files: 0,
+};
+
+const PERIOD_US: u64 = 100_000;
+
+/// One tree with our folder in it.
+#[derive(Debug)]
+struct Base {
+    version: Version,
+    controllers: Vec<Controller>,
+    folder: OwnedFd,
+}
+
+/// All trees of this host that we may use.
+#[derive(Debug, Default)]
+pub(crate) struct Trees(Vec<Base>);
+
+/// The groups of one sandbox, made and limited.
+#[derive(Debug, Default)]
+pub(crate) struct Groups {
+    /// Where the first process is born, in the unified tree.
+    pub(crate) birth: Option<OwnedFd>,
+    /// The door of that group, for a process that has left it.
+    pub(crate) birth_door: Option<OwnedFd>,
+    /// Files into which the first process writes `0` to enter its own groups.
+    pub(crate) agent: Vec<OwnedFd>,
+    /// Files into which a command writes `0` to enter the groups of the work.
+    pub(crate) work: Vec<OwnedFd>,
+    /// The file with the work's count of kills for want of memory.
+    pub(crate) out_of_memory: Option<OwnedFd>,
+}
+
+impl Trees {
+    /// Finds the trees and makes our folder in each. A tree that refuses is not used.
+    pub(crate) fn open(tag: &str, privileged: bool) -> Self {
+        let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        let listed = |mount: &Path| {
+            let below = if privileged { "" } else { detect::own_unified(&own).unwrap_or_default() };
+            let path = mount.join(below).join("cgroup.controllers");
+            std::fs::read_to_string(path).unwrap_or_default()
+        };
+        let bases = detect::trees(&mountinfo, listed).into_iter().filter_map(|tree| {
+            let start = match (privileged, tree.version) {
+                (true, _) => tree.mount.clone(),
+                (false, Version::V2) => tree.mount.join(detect::own_unified(&own)?),
+                (false, Version::V1) => return None,
+            };
+            Base::open(&tree, &start, tag).ok()
+        });
+        Self(bases.collect())
+    }
+
+    /// What enforces a controller.
+    pub(crate) fn mechanism(&self, controller: Controller) -> Option<&'static str> {
+        let base = self.0.iter().find(|base| base.controllers.contains(&controller))?;
+        Some(match base.version {
+            Version::V1 => "cgroup_v1",
+            Version::V2 => "cgroup_v2",
+        })
+    }
+
+    /// Whether one write ends every process of a group.
+    pub(crate) fn atomic_kill(&self) -> bool {
+        self.0.iter().any(|base| base.version == Version::V2)
+    }
+
+    /// Makes the groups of a sandbox.
+    pub(crate) fn make(&self, name: &str, limits: &Limits, without: &Without) -> Outcome<Groups> {
+        let mut groups = Groups::default();
+        for base in &self.0 {
+            base.make(name, limits, without, &mut groups).at("make the control groups")?;
+        }
+        Ok(groups)
+    }
+
+    /// Ends all work of a sandbox at once; false where no tree can, or where it is gone.
+    pub(crate) fn kill_work(&self, name: &str) -> bool {
+        let file = format!("{name}/work/cgroup.kill");
+        let unified = self.0.iter().find(|base| base.version == Version::V2);
+        unified.is_some_and(|base| folders::write_value(base.folder.as_fd(), &file, "1").is_ok())
+    }
+
+    /// Whether anything of a sandbox's work still runs; false where no tree can tell.
+    pub(crate) fn has_work(&self, name: &str) -> bool {
+        let unified = self.0.iter().find(|base| base.version == Version::V2);
+        let events = unified.and_then(|base| base.read(name, "work", "cgroup.events"));
+        events.is_some_and(|events| field(&events, "populated") == Some(1))
+    }
+
+    /// Every process in a sandbox's groups.
+    pub(crate) fn processes(&self, name: &str) -> Vec<u32> {
+        let mut all: Vec<u32> = Vec::new();
+        for base in &self.0 {
+            for part in ["agent", "work"] {
+                let file = format!("{name}/{part}/cgroup.procs");
+                let text = folders::read_file(base.folder.as_fd(), &file).unwrap_or_default();
+                all.extend(text.lines().filter_map(|line| line.parse::<u32>().ok()));
+            }
+        }
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// Removes the groups of a sandbox. An error says that a process is still on its way out.
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        for base in &self.0 {
+            for path in [format!("{name}/agent"), format!("{name}/work"), name.to_owned()] {
+                folders::remove_name(base.folder.as_fd(), &path, AtFlags::REMOVEDIR)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Names that have groups.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for base in &self.0 {
+            for name in folders::names(base.folder.as_fd()).unwrap_or_default() {
+                // Control files have a dot or an underscore in their names, groups have not.
+                if crate::check::is_sandbox_name(&name) && !names.contains(&name) {
+                    let folder = folders::open_folder(base.folder.as_fd(), &name);
+                    if folder.is_ok() {
+                        names.push(name);
+                    }
+                }
+            }
+        }
+        names
+    }
+
+    /// What the work of a sandbox uses.
+    pub(crate) fn usage(&self, name: &str) -> Usage {
+        let number = |controller: Controller, v1: &str, v2: &str| {
+            let base = self.0.iter().find(|base| base.controllers.contains(&controller))?;
+            let file = if base.version == Version::V1 { v1 } else { v2 };
+            base.read(name, "work", file)?.trim().parse::<u64>().ok()
+        };
+        let unified = self.0.iter().find(|base| base.version == Version::V2);
+        let cpu_us =
+            unified.and_then(|base| field(&base.read(name, "work", "cpu.stat")?, "usage_usec"));
+        Usage {
+            memory_bytes: number(Controller::Memory, "memory.usage_in_bytes", "memory.current"),
+            pids: number(Controller::Pids, "pids.current", "pids.current")
+                .and_then(|count| u32::try_from(count).ok()),
+            cpu_us,
+            disk_bytes: None,
+            inodes: None,
+        }
+    }
+
+    /// How often the kernel killed for want of memory in a part, `agent` or `work`.
+    pub(crate) fn out_of_memory_kills(&self, name: &str, part: &str) -> u64 {
+        let base = self.0.iter().find(|base| base.controllers.contains(&Controller::Memory));
+        let kills =
+            base.and_then(|base| field(&base.read(name, part, base.kills_file())?, "oom_kill"));
+        kills.unwrap_or(0)
+    }
+}
+
+impl Base {
+    fn open(tree: &Tree, start: &Path, tag: &str) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let start = rustix::fs::open(start, flags, Mode::empty())?;
+        folders::make_folder(start.as_fd(), "infield", 0o755)?;
+        let ours = folders::open_folder(start.as_fd(), "infield")?;
+        folders::make_folder(ours.as_fd(), tag, 0o755)?;
+        let folder = folders::open_folder(ours.as_fd(), tag)?;
+        let base = Self { version: tree.version, controllers: tree.controllers.clone(), folder };
+        for parent in [&start, &ours, &base.folder] {
+            base.pass_down(parent.as_fd())?;
+        }
+        Ok(base)
+    }
+
+    /// Lets the groups below `parent` have our controllers. Old trees always do.
+    fn pass_down(&self, parent: BorrowedFd<'_>) -> io::Result<()> {
+        if self.version == Version::V1 || self.controllers.is_empty() {
+            return Ok(());
+        }
+        let words: Vec<String> =
+            self.controllers.iter().map(|c| format!("+{}", c.as_str())).collect();
+        folders::write_value(parent, "cgroup.subtree_control", &words.join(" "))
+    }
+
+    fn make(
+        &self,
+        name: &str,
+        limits: &Limits,
+        without: &Without,
+        groups: &mut Groups,
+    ) -> io::Result<()> {
+        folders::make_folder(self.folder.as_fd(), name, 0o755)?;
+        let own = folders::open_folder(self.folder.as_fd(), name)?;
+        self.pass_down(own.as_fd())?;
+        for part in ["agent", "work"] {
+            folders::make_folder(own.as_fd(), part, 0o755)?;
+        }
+        let agent = folders::open_folder(own.as_fd(), "agent")?;
+        let work = folders::open_folder(own.as_fd(), "work")?;
+        self.limit(agent.as_fd(), &AGENT_LIMITS, &Without::nothing())?;
+        self.limit(work.as_fd(), limits, without)?;
+        let door = if self.version == Version::V1 { "tasks" } else { "cgroup.procs" };
+        groups.work.push(folders::open(work.as_fd(), door, OFlags::WRONLY)?);
+        match self.version {
+            Version::V1 => groups.agent.push(folders::open(agent.as_fd(), door, OFlags::WRONLY)?),
+            Version::V2 => {
+                groups.birth_door = Some(folders::open(agent.as_fd(), door, OFlags::WRONLY)?);
+                groups.birth = Some(agent);
+            }
+        }
+        if self.controllers.contains(&Controller::Memory) {
+            let counter = folders::open(work.as_fd(), self.kills_file(), OFlags::RDONLY)?;
+            groups.out_of_memory = Some(counter);
+        }
+        Ok(())
+    }
+
+    fn limit(&self, group: BorrowedFd<'_>, limits: &Limits, without: &Without) -> io::Result<()> {
+        for controller in &self.controllers {
+            match controller {
+                Controller::Memory if without.keeps(Defence::MemoryLimit) => {
+                    self.limit_memory(group, limits.memory_bytes)?;
+                }
+                Controller::Pids if without.keeps(Defence::PidsLimit) => {
+                    folders::write_value(group, "pids.max", &limits.pids.to_string())?;
+                }
+                Controller::Cpu if without.keeps(Defence::CpuLimit) => {
+                    self.limit_cpu(group, limits.cpu_millis)?;
+                }
+                Controller::Memory | Controller::Pids | Controller::Cpu => (),
+            }
+        }
+        Ok(())
+    }
+
+    fn limit_memory(&self, group: BorrowedFd<'_>, bytes: u64) -> io::Result<()> {
+        let bytes = bytes.to_string();
+        match self.version {
+            Version::V1 => {
+                folders::write_value(group, "memory.limit_in_bytes", &bytes)?;
+                // Counts memory and swap together; absent where the host counts no swap.
+                optional(folders::write_value(group, "memory.memsw.limit_in_bytes", &bytes))
+            }
+            Version::V2 => {
+                folders::write_value(group, "memory.max", &bytes)?;
+                optional(folders::write_value(group, "memory.swap.max", "0"))
+            }
+        }
+    }
+
+    fn limit_cpu(&self, group: BorrowedFd<'_>, millis: u32) -> io::Result<()> {
+        let quota = u64::from(millis) * PERIOD_US / 1_000;
+        match self.version {
+            Version::V1 => {
+                folders::write_value(group, "cpu.cfs_period_us", &PERIOD_US.to_string())?;
+                folders::write_value(group, "cpu.cfs_quota_us", &quota.to_string())
+            }
+            Version::V2 => folders::write_value(group, "cpu.max", &format!("{quota} {PERIOD_US}")),
+        }
+    }
+
+    fn kills_file(&self) -> &'static str {
+        match self.version {
+            Version::V1 => "memory.oom_control",
+            Version::V2 => "memory.events",
+        }
+    }
+
+    fn read(&self, name: &str, part: &str, file: &str) -> Option<String> {
+        folders::read_file(self.folder.as_fd(), &format!("{name}/{part}/{file}")).ok()
+    }
+}
+
+/// Lets a control file be absent.
+fn optional(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// The number behind `key` in lines of `key number`.
+fn field(text: &str, key: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '))?;
+    line.trim().parse().ok()
+}

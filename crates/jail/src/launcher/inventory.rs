@@ -1,0 +1,193 @@
+//! Finds out what there is: at the launcher's start, and whenever the daemon asks.
+//!
+//! At the start everything on disk is compared with what runs. A process without a record ends, a
+//! record whose process is gone gets its cause, what was half made is removed.
+
+use std::collections::BTreeSet;
+use std::os::fd::AsFd;
+
+use rustix::process::Signal;
+
+use super::process::Ending;
+use super::{Launcher, Running, Sandbox, Watched, process};
+use crate::check;
+use crate::folders;
+use crate::record::{Record, State};
+use crate::request::{Answer, Enforced, Found, ImageReport, PACKET_BYTES, Started};
+
+/// Bytes of entries in one packet, with room for what is around them.
+const PART_BYTES: usize = PACKET_BYTES - 4_096;
+
+/// The words of a record as the daemon reads them.
+pub(super) fn enforced(record: &Record) -> Vec<Enforced> {
+    let pair = |(control, mechanism): &(String, String)| Enforced {
+        control: control.clone(),
+        mechanism: mechanism.clone(),
+    };
+    record.enforced.iter().map(pair).collect()
+}
+
+impl Launcher {
+    /// Takes over what an earlier launcher left, and clears what it left half done.
+    pub(super) fn adopt(&mut self) {
+        let names = folders::names(self.host.folders.sandboxes.as_fd()).unwrap_or_default();
+        let mut known = BTreeSet::new();
+        for name in names.into_iter().filter(|name| check::is_sandbox_name(name)) {
+            known.insert(name.clone());
+            self.adopt_one(&name);
+        }
+        for name in self.host.trees.names() {
+            if !known.contains(&name) {
+                self.end_strangers(&name);
+                self.remove_groups(&name);
+            }
+        }
+        self.clean_images();
+    }
+
+    fn adopt_one(&mut self, name: &str) {
+        let record = self.read_record(name);
+        let whole = record.is_some();
+        let record = record.unwrap_or_else(|| self.guess_record(name));
+        if let Some(ranges) = &mut self.host.ranges {
+            ranges.allotment.take(record.range);
+        }
+        let sandbox = Sandbox { record, running: None, task: None, queue: Default::default() };
+        let state = sandbox.record.state.clone();
+        self.sandboxes.insert(name.to_owned(), sandbox);
+        match state {
+            State::Running(recorded) => match process::open(&recorded, &self.host.boot) {
+                Some(pidfd) => self.adopt_running(name, recorded.pid, pidfd),
+                None if recorded.boot != self.host.boot => {
+                    self.found_dead(name, ("host_restart", "the host was started again"));
+                }
+                None => {
+                    let (word, sentence) = self.cause(name, Ending::Unknown);
+                    self.found_dead(name, (word.as_str(), sentence.as_str()));
+                }
+            },
+            State::Stopped { .. } if whole => self.end_strangers(name),
+            // Nothing of it ever ran, or nothing is known of it.
+            State::Stopped { .. } | State::Fresh => {
+                self.end_strangers(name);
+                self.remove(None, name);
+            }
+        }
+    }
+
+    fn adopt_running(&mut self, name: &str, pid: u32, pidfd: std::os::fd::OwnedFd) {
+        // An earlier launcher may have held the agent for a save that it did not finish.
+        drop(process::signal(pidfd.as_fd(), Signal::CONT));
+        match self.follow(pidfd.as_fd()) {
+            Ok(token) => {
+                self.watched.insert(token, Watched::Process(name.to_owned()));
+                if let Some(sandbox) = self.sandboxes.get_mut(name) {
+                    sandbox.running = Some(Running { pid, pidfd });
+                }
+            }
+            // Without a watch it cannot be driven; the daemon finds it stopped, with the cause.
+            Err(failure) => {
+                drop(process::signal(pidfd.as_fd(), Signal::KILL));
+                self.found_dead(name, ("killed", failure.message.as_str()));
+            }
+        }
+    }
+
+    fn found_dead(&mut self, name: &str, (word, sentence): (&str, &str)) {
+        self.end_strangers(name);
+        self.stopped(None, name, Some((word.to_owned(), sentence.to_owned())));
+    }
+
+    /// Ends processes in a sandbox's groups that no record names.
+    fn end_strangers(&self, name: &str) {
+        self.host.trees.kill_work(name);
+        for pid in self.host.trees.processes(name) {
+            process::kill(pid);
+        }
+    }
+
+    fn read_record(&self, name: &str) -> Option<Record> {
+        let folder = self.host.folders.sandbox(name).ok()?;
+        Record::decode(&folders::read_file(folder.as_fd(), "record").ok()?)
+    }
+
+    /// A stand-in for a record that is not there, to remove its folder with: the ids are those
+    /// of the layer.
+    fn guess_record(&self, name: &str) -> Record {
+        let owner = self.host.folders.sandbox(name).ok().and_then(|folder| {
+            ["layer", "layer.new"].into_iter().find_map(|part| {
+                let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+                rustix::fs::statat(&folder, part, flags).ok().map(|stat| stat.st_uid)
+            })
+        });
+        let start = crate::request::Start {
+            sandbox: name.to_owned(),
+            image: check::HOST_IMAGE.to_owned(),
+            hostname: name.to_owned(),
+            layer: crate::request::LayerPlace::Disk,
+            limits: crate::request::Limits {
+                memory_bytes: 0,
+                cpu_millis: 0,
+                pids: 0,
+                disk_bytes: 0,
+                inodes: 0,
+                open_files: 0,
+            },
+            require: Vec::new(),
+        };
+        Record::fresh(&start, owner.unwrap_or(0))
+    }
+
+    /// Tells the daemon all that there is, in as many packets as it takes.
+    pub(super) fn inventory(&mut self, number: u64, only: Option<&str>) {
+        let mut parts: Vec<(Vec<Found>, Vec<ImageReport>)> = vec![Default::default()];
+        let mut room = PART_BYTES;
+        let mut fit = |parts: &mut Vec<(Vec<Found>, Vec<ImageReport>)>, bytes: usize| {
+            if bytes > room {
+                parts.push(Default::default());
+                room = PART_BYTES;
+            }
+            room = room.saturating_sub(bytes);
+        };
+        let wanted = |name: &&String| only.is_none_or(|only| only == name.as_str());
+        for name in self.sandboxes.keys().filter(wanted) {
+            if let Some(found) = self.found(name) {
+                fit(&mut parts, postcard::to_stdvec(&found).map_or(0, |bytes| bytes.len()));
+                if let Some(part) = parts.last_mut() {
+                    part.0.push(found);
+                }
+            }
+        }
+        let images = if only.is_none() { self.image_reports() } else { Vec::new() };
+        for image in images {
+            fit(&mut parts, postcard::to_stdvec(&image).map_or(0, |bytes| bytes.len()));
+            if let Some(part) = parts.last_mut() {
+                part.1.push(image);
+            }
+        }
+        let last = parts.len() - 1;
+        for (index, (sandboxes, images)) in parts.into_iter().enumerate() {
+            let answer = Answer::Inventory { sandboxes, images, more: index < last };
+            self.channel.send(number, answer, None);
+        }
+    }
+
+    fn found(&self, name: &str) -> Option<Found> {
+        let sandbox = self.sandboxes.get(name)?;
+        let folder = self.host.folders.sandbox(name).ok();
+        let running = sandbox.running.as_ref();
+        Some(Found {
+            sandbox: name.to_owned(),
+            running: running.map(|running| Started {
+                pid: running.pid,
+                enforced: enforced(&sandbox.record),
+                limits: sandbox.record.limits,
+            }),
+            layer: folder.is_some_and(|folder| folders::exists(folder.as_fd(), "layer")),
+            ended: match &sandbox.record.state {
+                State::Stopped { cause } => cause.clone(),
+                State::Fresh | State::Running(_) => None,
+            },
+        })
+    }
+}

@@ -1,0 +1,373 @@
+//! Starts a sandbox: everything that its first process needs, then that process.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{AtFlags, Gid, Mode, Uid};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::process::Signal;
+
+use super::{Launcher, Running, Sandbox, Task, Watched, host, process};
+use crate::apply::{self, Materials};
+use crate::check::HOST_IMAGE;
+use crate::defence::Defence;
+use crate::failure::{At, Outcome, not_found, refused, unsupported};
+use crate::folders;
+use crate::plan::{self, ImageShape, LayerShape, Saved, Shape};
+use crate::record::{Process, Record, State};
+use crate::request::{Answer, Failure, FailureKind, LayerPlace, Start, Started};
+use crate::sys::{self, Cloned};
+
+/// Connections that may wait for the agent.
+const BACKLOG: i32 = 128;
+
+/// A process that waits for the word to go.
+struct Born {
+    pid: u32,
+    pidfd: OwnedFd,
+    channel: OwnedFd,
+}
+
+impl Launcher {
+    /// Starts a sandbox, or answers with the one that runs.
+    pub(super) fn start(&mut self, number: u64, start: &Start) {
+        let name = start.sandbox.as_str();
+        if self.sandboxes.get(name).is_some_and(|sandbox| sandbox.running.is_some()) {
+            return self.watch(number, name);
+        }
+        let is_new = !self.sandboxes.contains_key(name);
+        let begun = self.prepare(start).and_then(|()| self.begin(number, start, is_new));
+        if let Err(failure) = begun {
+            self.undo(number, name, is_new, failure);
+        }
+    }
+
+    /// A pidfd for a sandbox that runs.
+    pub(super) fn watch(&mut self, number: u64, name: &str) {
+        match self.started(name) {
+            Ok((started, pidfd)) => {
+                self.channel.send(number, Answer::Started(started), Some(pidfd));
+            }
+            Err(failure) => self.fail(number, failure),
+        }
+    }
+
+    fn started(&self, name: &str) -> Outcome<(Started, OwnedFd)> {
+        let sandbox = self.sandboxes.get(name);
+        let sandbox = sandbox.ok_or_else(|| not_found(format!("there is no sandbox `{name}`")))?;
+        let running = sandbox.running.as_ref();
+        let running =
+            running.ok_or_else(|| not_found(format!("the sandbox `{name}` does not run")))?;
+        let pidfd = rustix::io::fcntl_dupfd_cloexec(&running.pidfd, 3).at("copy a pidfd")?;
+        let enforced = super::inventory::enforced(&sandbox.record);
+        let limits = sandbox.record.limits;
+        Ok((Started { pid: running.pid, enforced, limits }, pidfd))
+    }
+
+    /// Checks what the host and the request demand, and makes folder and record of a new one.
+    fn prepare(&mut self, start: &Start) -> Outcome<()> {
+        self.check_required(start)?;
+        let name = start.sandbox.as_str();
+        self.leftovers.retain(|leftover| leftover.sandbox != name);
+        let enforced: Vec<(String, String)> = self
+            .host
+            .enforced(start.layer)
+            .into_iter()
+            .map(|one| (one.control, one.mechanism))
+            .collect();
+        if let Some(sandbox) = self.sandboxes.get_mut(name) {
+            let record = &mut sandbox.record;
+            if record.image != start.image || record.layer != start.layer {
+                return Err(refused(format!("the sandbox `{name}` has another image or layer")));
+            }
+            record.limits = start.limits;
+            record.hostname.clone_from(&start.hostname);
+            record.enforced = enforced;
+            return Ok(());
+        }
+        let range = match &mut self.host.ranges {
+            Some(ranges) if self.host.without.keeps(Defence::IdRange) => {
+                ranges.allotment.allot()?
+            }
+            Some(ranges) => ranges.block.first + 2 * crate::request::RANGE_IDS,
+            None => 0,
+        };
+        let mut record = Record::fresh(start, range);
+        record.enforced = enforced;
+        let sandboxes = self.host.folders.sandboxes.as_fd();
+        let made = folders::make_folder(sandboxes, name, 0o711).at("make the sandbox's folder");
+        let made = made.and_then(|()| self.write_record(name, &record));
+        let sandbox = Sandbox { record, running: None, task: None, queue: Default::default() };
+        self.sandboxes.insert(name.to_owned(), sandbox);
+        made
+    }
+
+    fn check_required(&self, start: &Start) -> Outcome<()> {
+        let enforced = self.host.enforced(start.layer);
+        let holds = |word: &String| {
+            enforced.iter().any(|one| one.control == *word && one.mechanism != "none")
+        };
+        let missing: Vec<&str> =
+            start.require.iter().filter(|word| !holds(word)).map(String::as_str).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(unsupported(
+            format!(
+                "this host cannot enforce `{}`, which the policy requires",
+                missing.join("`, `")
+            ),
+            "run `infield doctor` for the mend, or leave it out of `require`",
+        ))
+    }
+
+    pub(super) fn write_record(&self, name: &str, record: &Record) -> Outcome<()> {
+        let folder = self.host.folders.sandbox(name).at("open the sandbox's folder")?;
+        folders::write_file(folder.as_fd(), "record", &record.encode()).at("write the record")
+    }
+
+    fn begin(&mut self, number: u64, start: &Start, is_new: bool) -> Outcome<()> {
+        let name = start.sandbox.as_str();
+        let record = self.sandboxes.get(name).map(|sandbox| sandbox.record.clone());
+        let mut record = record.ok_or_else(|| not_found("the sandbox is gone"))?;
+        let born = self.give_birth(start, record.range)?;
+        let started = process::started(born.pid).at("look at the first process");
+        let boot = self.host.boot.clone();
+        let map = self.host.map(record.range);
+        let recorded = started.and_then(|started| {
+            map.write(born.pid).at("map the sandbox's ids")?;
+            record.state = State::Running(Process { pid: born.pid, started, boot });
+            self.write_record(name, &record)?;
+            let word = rustix::net::send(&born.channel, apply::GO, SendFlags::NOSIGNAL);
+            word.map(drop).at("start the first process")?;
+            let token = self.follow(born.channel.as_fd())?;
+            Ok((token, self.follow(born.pidfd.as_fd())?))
+        });
+        let (channel_token, token) = recorded.inspect_err(|_| {
+            drop(process::signal(born.pidfd.as_fd(), Signal::KILL));
+            process::await_end(&born.pidfd);
+        })?;
+        self.watched.insert(channel_token, Watched::Channel(name.to_owned()));
+        self.watched.insert(token, Watched::Process(name.to_owned()));
+        if let Some(sandbox) = self.sandboxes.get_mut(name) {
+            sandbox.record = record;
+            sandbox.running = Some(Running { pid: born.pid, pidfd: born.pidfd });
+            let channel = born.channel;
+            sandbox.task = Some(Task::Starting { number, channel, is_ready: false, is_new });
+        }
+        Ok(())
+    }
+
+    /// Makes the first process with all that it needs. It waits for the word to go, and ends if
+    /// the launcher does.
+    fn give_birth(&self, start: &Start, range: u32) -> Outcome<Born> {
+        let name = start.sandbox.as_str();
+        let folder = self.host.folders.sandbox(name).at("open the sandbox's folder")?;
+        let saved = if folders::exists(folder.as_fd(), "layer") { Saved::Yes } else { Saved::No };
+        let shape = Shape {
+            image: if start.image == HOST_IMAGE { ImageShape::Host } else { ImageShape::Imported },
+            layer: LayerShape::of(start.layer, saved),
+            limits: &start.limits,
+            hostname: &start.hostname,
+            ids: self.host.ids(),
+        };
+        let layer = (start.layer == LayerPlace::Disk)
+            .then(|| {
+                self.make_layer(folder.as_fd(), range, "layer")?;
+                self.host.disk_layer(name, folder.as_fd())
+            })
+            .transpose()?;
+        let saved = (shape.layer == LayerShape::SavedMemory)
+            .then(|| folders::open_folder(folder.as_fd(), "layer").at("open the saved layer"))
+            .transpose()?;
+        let (channel, theirs) = channel_pair()?;
+        let materials = Materials {
+            channel: theirs,
+            trees: self.host.image_trees(&start.image, range)?,
+            layer,
+            saved,
+            groups: self.host.trees.make(name, &start.limits, &self.host.without)?,
+            listener: self.listen(folder.as_fd())?,
+            program: rustix::io::fcntl_dupfd_cloexec(&self.host.program, 3)
+                .at("copy the program")?,
+            settings: self.settings(start),
+        };
+        self.clone_into(&shape, range, channel, materials)
+    }
+
+    fn clone_into(
+        &self,
+        shape: &Shape<'_>,
+        range: u32,
+        channel: OwnedFd,
+        mut materials: Materials,
+    ) -> Outcome<Born> {
+        let without = &self.host.without;
+        let steps: Vec<plan::Step> = plan::plan(shape, without);
+        let namespaces = plan::namespaces(shape.ids, without);
+        let birth = materials.groups.birth.take();
+        let filters = &self.host.filters;
+        // The child must never come back from here: it would go on as a second launcher.
+        let make = || match sys::clone(namespaces, birth.as_ref().map(AsFd::as_fd)) {
+            Ok(Cloned::Child) => {
+                drop(channel);
+                apply::become_sandbox(&steps, materials, filters)
+            }
+            Ok(Cloned::Parent { pid, pidfd }) => Ok(Born { pid, pidfd, channel }),
+            Err(error) => Err(error),
+        };
+        let born = match &self.host.ranges {
+            Some(ranges) if without.keeps(Defence::NetworkNamespace) => {
+                ranges.network.within_new(range, make)?
+            }
+            Some(_) | None => make(),
+        };
+        born.at("make the first process")
+    }
+
+    /// What the agent is told.
+    fn settings(&self, start: &Start) -> Vec<CString> {
+        let mut words = vec![format!("hostname={}", start.hostname)];
+        if self.host.without.keeps(Defence::OpenFiles) {
+            words.push(format!("open_files={}", start.limits.open_files));
+        }
+        if cfg!(feature = "weaken") {
+            words.push(format!("without={}", self.host.without.words()));
+        }
+        words.into_iter().filter_map(|word| CString::new(word).ok()).collect()
+    }
+
+    /// Makes an empty layer `name`, complete or not at all.
+    pub(super) fn make_layer(&self, folder: BorrowedFd<'_>, range: u32, name: &str) -> Outcome<()> {
+        if folders::exists(folder, name) {
+            return Ok(());
+        }
+        let step = "make the layer's folder";
+        folders::make_folder(folder, "layer.new", 0o700).at(step)?;
+        let layer = folders::open_folder(folder, "layer.new").at(step)?;
+        apply::layer_folders(layer.as_fd()).at(step)?;
+        if self.host.ranges.is_some() {
+            let (user, group) = (Uid::from_raw(range), Gid::from_raw(range));
+            for part in ["upper", "work", "usr-upper", "usr-work"] {
+                let flags = AtFlags::SYMLINK_NOFOLLOW;
+                rustix::fs::chownat(&layer, part, Some(user), Some(group), flags).at(step)?;
+            }
+            rustix::fs::fchown(&layer, Some(user), Some(group)).at(step)?;
+        }
+        if name != "layer.new" {
+            folders::put_in_place(folder, "layer.new", name).at(step)?;
+        }
+        Ok(())
+    }
+
+    /// Binds the agent's socket for the daemon's account alone.
+    fn listen(&self, folder: BorrowedFd<'_>) -> Outcome<OwnedFd> {
+        let (step, name) = ("bind the agent's socket", "agent.sock");
+        folders::remove_name(folder, name, AtFlags::empty()).at(step)?;
+        let flags = SocketFlags::CLOEXEC;
+        let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+            .at(step)?;
+        // The file gets its mode from the socket, so nobody can connect in between.
+        rustix::fs::fchmod(&socket, Mode::from_raw_mode(0o600)).at(step)?;
+        let path = host::short_path(folder, name);
+        let address = SocketAddrUnix::new(path.as_str()).at(step)?;
+        rustix::net::bind(&socket, &address).at(step)?;
+        if let Some(ranges) = &self.host.ranges {
+            let (user, group) = (Uid::from_raw(ranges.account), Gid::from_raw(ranges.account));
+            let flags = AtFlags::SYMLINK_NOFOLLOW;
+            rustix::fs::chownat(folder, name, Some(user), Some(group), flags).at(step)?;
+        }
+        rustix::net::listen(&socket, BACKLOG).at(step)?;
+        Ok(socket)
+    }
+
+    /// Reads what a starting process says; true when it has more to say.
+    pub(super) fn channel_spoke(&mut self, name: &str) -> bool {
+        let Some(sandbox) = self.sandboxes.get_mut(name) else { return false };
+        let Some(Task::Starting { number, channel, is_ready, is_new, .. }) = &mut sandbox.task
+        else {
+            return false;
+        };
+        let (number, is_new) = (*number, *is_new);
+        let mut message = [0_u8; 2048];
+        let received = rustix::net::recv(&*channel, &mut message[..], RecvFlags::DONTWAIT);
+        let ended = match received {
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return true,
+            Ok((_, count)) if message.get(..count) == Some(apply::READY) => {
+                *is_ready = true;
+                return true;
+            }
+            Ok((_, 0)) if *is_ready => Ok(()),
+            Ok((_, 0)) | Err(_) => Err(agent_ended()),
+            Ok((_, count)) => Err(step_failed(message.get(..count).unwrap_or_default())),
+        };
+        if let Some(Task::Starting { channel, .. }) = sandbox.task.take() {
+            // A copy in a child on its way would keep it in the poll set.
+            let _ = rustix::event::epoll::delete(&self.epoll, &channel);
+        }
+        let ended = ended.and_then(|()| match &sandbox.running {
+            Some(_) => Ok(()),
+            None => Err(agent_ended()),
+        });
+        match ended {
+            Ok(()) => self.watch(number, name),
+            Err(failure) => self.undo(number, name, is_new, failure),
+        }
+        self.next_of(name);
+        false
+    }
+
+    /// Takes back a start that failed: a new sandbox leaves nothing, an older one is stopped.
+    fn undo(&mut self, number: u64, name: &str, is_new: bool, failure: Failure) {
+        self.fail(number, failure);
+        if !self.sandboxes.contains_key(name) {
+            return;
+        }
+        if is_new {
+            self.remove(None, name);
+        } else {
+            self.let_die(name);
+        }
+    }
+
+    /// Ends what runs of a sandbox without asking it.
+    pub(super) fn kill(&self, name: &str) {
+        self.host.trees.kill_work(name);
+        if let Some(running) = self.sandboxes.get(name).and_then(|s| s.running.as_ref()) {
+            // It is the launcher's own child or was opened as such; a refusal would show as a
+            // sandbox that does not end.
+            drop(process::signal(running.pidfd.as_fd(), Signal::KILL));
+        }
+    }
+}
+
+fn agent_ended() -> Failure {
+    Failure {
+        kind: FailureKind::Kernel,
+        message: "the first process ended before the agent ran".to_owned(),
+        errno: None,
+        hint: Some("the memory limit may be too small for the saved layer".to_owned()),
+    }
+}
+
+fn step_failed(message: &[u8]) -> Failure {
+    let (step, errno) = apply::trouble_from(message);
+    match errno {
+        0 => Failure { kind: FailureKind::Kernel, message: step, errno: None, hint: None },
+        errno => crate::failure::kernel(&step, &std::io::Error::from_raw_os_error(errno)),
+    }
+}
+
+/// Two ends of a packet channel, the second one out of the way of low numbers.
+fn channel_pair() -> Outcome<(OwnedFd, OwnedFd)> {
+    let step = "make a channel";
+    let (ours, theirs) = rustix::net::socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .at(step)?;
+    let theirs = rustix::io::fcntl_dupfd_cloexec(&theirs, 64).at(step)?;
+    Ok((ours, theirs))
+}

@@ -1,0 +1,127 @@
+//! Real starts, in a launcher of its own process. They need root and say so when it is not there.
+
+mod jail;
+
+use std::fs;
+
+use self::jail::{Jail, LIMITS, as_range};
+use crate::request::{Answer, FailureKind, LayerPlace, Limits, Request, Start};
+
+/// The entry of the launcher's process, see [`Jail::open`]. Does nothing in an ordinary run.
+#[test]
+fn as_launcher() {
+    jail::run_if_asked();
+}
+
+#[test]
+fn a_sandbox_starts_and_is_removed_without_a_trace() {
+    let Some(mut jail) = Jail::open() else { return };
+    let before = jail::Traces::of(&jail);
+    let (started, _pidfd) = jail.start("a1", LayerPlace::Memory);
+    let status = fs::read_to_string(format!("/proc/{}/status", started.pid)).expect("it runs");
+    for line in ["NoNewPrivs:\t1", "Seccomp:\t2", "CapEff:\t00000000000005fb"] {
+        assert!(status.contains(line), "{line} is not in\n{status}");
+    }
+    jail.done(Request::Remove { sandbox: "a1".to_owned() });
+    jail::eventually("nothing is left", || jail::Traces::of(&jail) == before);
+}
+
+#[test]
+fn starting_what_runs_answers_with_it() {
+    let Some(mut jail) = Jail::open() else { return };
+    let (first, _) = jail.start("twice", LayerPlace::Memory);
+    let (second, _) = jail.start("twice", LayerPlace::Memory);
+    assert_eq!(first, second);
+}
+
+#[test]
+fn a_memory_layer_is_saved_at_stop_and_comes_back() {
+    check_layer_survives(LayerPlace::Memory);
+}
+
+#[test]
+fn a_disk_layer_survives_a_stop() {
+    check_layer_survives(LayerPlace::Disk);
+}
+
+fn check_layer_survives(place: LayerPlace) {
+    let Some(mut jail) = Jail::open() else { return };
+    let (started, _) = jail.start("keep", place);
+    as_range(started.pid, "workspace", "echo kept > note; ln -s note link; mkdir -p deep/er");
+    as_range(started.pid, "usr/bin", "echo mine > mine; rm true");
+    jail.done(Request::Stop { sandbox: "keep".to_owned() });
+    jail.done(Request::Stop { sandbox: "keep".to_owned() });
+    let (again, _) = jail.start("keep", place);
+    let root = format!("/proc/{}/root", again.pid);
+    let note = fs::read_to_string(format!("{root}/workspace/link"));
+    assert_eq!(note.expect("the note is there"), "kept\n");
+    assert!(fs::metadata(format!("{root}/workspace/deep/er")).is_ok());
+    assert!(fs::metadata(format!("{root}/usr/bin/mine")).is_ok());
+    assert!(fs::metadata(format!("{root}/usr/bin/true")).is_err());
+}
+
+#[test]
+fn a_new_launcher_finds_what_runs_and_why_others_ended() {
+    let Some(mut jail) = Jail::open() else { return };
+    let (alive, _) = jail.start("alive", LayerPlace::Memory);
+    let (dead, _) = jail.start("dead", LayerPlace::Memory);
+    jail.kill_launcher();
+    jail::kill(dead.pid);
+    let mut jail = jail.again();
+    let (found, _) = jail.inventory();
+    let alive_now = found.iter().find(|found| found.sandbox == "alive").expect("it is found");
+    assert_eq!(alive_now.running.as_ref().map(|started| started.pid), Some(alive.pid));
+    let dead_now = found.iter().find(|found| found.sandbox == "dead").expect("it is found");
+    assert_eq!(dead_now.running, None);
+    assert_eq!(dead_now.ended.as_ref().map(|(word, _)| word.as_str()), Some("killed"));
+    jail.done(Request::Stop { sandbox: "alive".to_owned() });
+}
+
+#[test]
+fn a_start_that_the_host_cannot_hold_is_refused_and_leaves_nothing() {
+    let Some(mut jail) = Jail::open() else { return };
+    let start = Start { image: "absent".to_owned(), ..jail::start_of("none", LayerPlace::Memory) };
+    let failure = jail.failure(Request::Start(start));
+    assert_eq!(failure.kind, FailureKind::Kernel, "{failure:?}");
+    let (found, _) = jail.inventory();
+    assert_eq!(found, []);
+}
+
+#[test]
+fn hostile_requests_are_refused_and_the_launcher_goes_on() {
+    let Some(mut jail) = Jail::open() else { return };
+    for name in ["../../etc", "", "a/b", "..", "a\0"] {
+        let failure = jail.failure(Request::Remove { sandbox: name.to_owned() });
+        assert_eq!(failure.kind, FailureKind::Refused, "{name:?}");
+    }
+    jail.send_garbage();
+    let limits = Limits { memory_bytes: 0, ..LIMITS };
+    let start = Start { limits, ..jail::start_of("zero", LayerPlace::Memory) };
+    assert_eq!(jail.failure(Request::Start(start)).kind, FailureKind::Refused);
+    assert!(matches!(jail.ask(Request::Probe, None).0, Answer::Host(_)));
+}
+
+#[test]
+fn each_sandbox_has_ids_of_its_own() {
+    let Some(mut jail) = Jail::open() else { return };
+    let (one, _) = jail.start("one", LayerPlace::Memory);
+    let (two, _) = jail.start("two", LayerPlace::Memory);
+    let map = |pid| fs::read_to_string(format!("/proc/{pid}/uid_map")).expect("it runs");
+    assert_ne!(map(one.pid), map(two.pid));
+}
+
+#[test]
+fn use_is_measured() {
+    let Some(mut jail) = Jail::open() else { return };
+    for (name, place) in [("mem", LayerPlace::Memory), ("disk", LayerPlace::Disk)] {
+        let (started, _) = jail.start(name, place);
+        as_range(started.pid, "workspace", "head -c 1000000 /dev/zero > big");
+        let (answer, _) = jail.ask(Request::Measure { sandbox: name.to_owned() }, None);
+        let Answer::Usage(usage) = answer else { panic!("{answer:?}") };
+        assert!(
+            usage.disk_bytes.is_some_and(|bytes| (1_000_000..3_000_000).contains(&bytes)),
+            "{usage:?}"
+        );
+        assert!(usage.inodes.is_some_and(|inodes| inodes > 0), "{usage:?}");
+    }
+}

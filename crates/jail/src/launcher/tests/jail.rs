@@ -1,0 +1,276 @@
+//! A launcher in a process of its own, and questions to it.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+};
+
+use crate::ids::IdBlock;
+use crate::launcher::Settings;
+use crate::request::{
+    Answer, Failure, Found, ImageReport, LayerPlace, Limits, PACKET_BYTES, Packet, Request, Start,
+    Started,
+};
+
+pub(super) const LIMITS: Limits = Limits {
+    memory_bytes: 256 << 20,
+    cpu_millis: 1_000,
+    pids: 64,
+    disk_bytes: 64 << 20,
+    inodes: 10_000,
+    open_files: 256,
+};
+
+/// Ids that no other test of the host's uses at the same time.
+const BLOCK: IdBlock = IdBlock { first: 1_900_000_000, ranges: 64 };
+const ENTRY: &str = "launcher::tests::as_launcher";
+const HOME: &str = "INFIELD_TEST_LAUNCHER";
+
+/// Runs the launcher when this process was started for it.
+pub(super) fn run_if_asked() {
+    let Some(home) = std::env::var_os(HOME) else { return };
+    let socket = std::io::stdin().as_fd().try_clone_to_owned().expect("the socket is open");
+    let keeper = std::io::stderr().as_fd().try_clone_to_owned().expect("the pipe is open");
+    let settings = Settings {
+        home: PathBuf::from(home),
+        socket,
+        keeper,
+        ids: Some(BLOCK),
+        account: BLOCK.first,
+    };
+    crate::launcher::run(settings).expect("the launcher ends well");
+}
+
+pub(super) struct Jail {
+    home: tempfile::TempDir,
+    launcher: Child,
+    socket: OwnedFd,
+    _keeper: OwnedFd,
+    next: u64,
+}
+
+impl Jail {
+    /// A launcher with a new data directory; none when we are not root.
+    pub(super) fn open() -> Option<Self> {
+        if !rustix::process::geteuid().is_root() {
+            // The test's name in the output of the run is the report.
+            return None;
+        }
+        Some(Self::at(tempfile::tempdir().expect("a folder can be made")))
+    }
+
+    fn at(home: tempfile::TempDir) -> Self {
+        let (socket, theirs) = rustix::net::socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .expect("sockets can be made");
+        let (reader, keeper) =
+            rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).expect("pipes can be made");
+        let launcher = Command::new(std::env::current_exe().expect("this program has a path"))
+            .args(["--exact", ENTRY, "--nocapture", "--test-threads=1"])
+            .env(HOME, home.path())
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::from(reader))
+            .spawn()
+            .expect("the launcher starts");
+        Self { home, launcher, socket, _keeper: keeper, next: 1 }
+    }
+
+    pub(super) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub(super) fn kill_launcher(&mut self) {
+        self.launcher.kill().expect("it is our child");
+        self.launcher.wait().expect("it is our child");
+    }
+
+    /// The next launcher on the same data directory.
+    pub(super) fn again(self) -> Self {
+        let mut jail = std::mem::ManuallyDrop::new(self);
+        let home = std::mem::replace(&mut jail.home, tempfile::tempdir().expect("a folder"));
+        Self::at(home)
+    }
+
+    pub(super) fn ask(
+        &mut self,
+        request: Request,
+        descriptor: Option<&OwnedFd>,
+    ) -> (Answer, Option<OwnedFd>) {
+        let number = self.send(request, descriptor);
+        let (packet, descriptor) = self.receive();
+        assert_eq!(packet.number, number);
+        (packet.body, descriptor)
+    }
+
+    fn send(&mut self, request: Request, descriptor: Option<&OwnedFd>) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        let bytes = postcard::to_stdvec(&Packet { number, body: request }).expect("it encodes");
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        let passed: Vec<_> = descriptor.iter().map(AsFd::as_fd).collect();
+        if !passed.is_empty() {
+            control.push(SendAncillaryMessage::ScmRights(&passed));
+        }
+        let vectors = [IoSlice::new(&bytes)];
+        rustix::net::sendmsg(&self.socket, &vectors, &mut control, SendFlags::NOSIGNAL)
+            .expect("the launcher listens");
+        number
+    }
+
+    pub(super) fn send_garbage(&self) {
+        rustix::net::send(&self.socket, &[0xff; 100], SendFlags::NOSIGNAL)
+            .expect("the launcher listens");
+    }
+
+    fn receive(&self) -> (Packet<Answer>, Option<OwnedFd>) {
+        let mut bytes = vec![0_u8; PACKET_BYTES];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut vectors = [IoSliceMut::new(&mut bytes)];
+        let received =
+            rustix::net::recvmsg(&self.socket, &mut vectors, &mut control, RecvFlags::CMSG_CLOEXEC)
+                .expect("the launcher answers");
+        let descriptor = control.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut all) => all.next(),
+            _ => None,
+        });
+        let packet = postcard::from_bytes(&bytes[..received.bytes]).expect("it is an answer");
+        (packet, descriptor)
+    }
+
+    pub(super) fn start(&mut self, name: &str, place: LayerPlace) -> (Started, OwnedFd) {
+        match self.ask(Request::Start(start_of(name, place)), None) {
+            (Answer::Started(started), Some(pidfd)) => (started, pidfd),
+            other => panic!("`{name}` did not start: {other:?}"),
+        }
+    }
+
+    pub(super) fn done(&mut self, request: Request) {
+        let (answer, _) = self.ask(request, None);
+        assert!(matches!(answer, Answer::Done), "{answer:?}");
+    }
+
+    pub(super) fn failure(&mut self, request: Request) -> Failure {
+        match self.ask(request, None).0 {
+            Answer::Failed(failure) => failure,
+            other => panic!("it was not refused: {other:?}"),
+        }
+    }
+
+    pub(super) fn inventory(&mut self) -> (Vec<Found>, Vec<ImageReport>) {
+        let (mut all, mut stored) = (Vec::new(), Vec::new());
+        self.send(Request::Inventory { only: None }, None);
+        loop {
+            let (packet, _) = self.receive();
+            let Answer::Inventory { sandboxes, images, more } = packet.body else {
+                panic!("{packet:?}")
+            };
+            all.extend(sandboxes);
+            stored.extend(images);
+            if !more {
+                return (all, stored);
+            }
+        }
+    }
+}
+
+impl Drop for Jail {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.kill_launcher();
+            let sandboxes = self.home().join("sandboxes");
+            for entry in std::fs::read_dir(sandboxes).into_iter().flatten().flatten() {
+                let record = std::fs::read_to_string(entry.path().join("record"));
+                let record = record.unwrap_or_default();
+                let pid = record.lines().find_map(|line| line.strip_prefix("pid="));
+                if let Some(pid) = pid.and_then(|pid| pid.parse().ok()) {
+                    kill(pid);
+                }
+            }
+            return;
+        }
+        for found in self.inventory().0 {
+            self.done(Request::Remove { sandbox: found.sandbox });
+        }
+        self.kill_launcher();
+    }
+}
+
+pub(super) fn start_of(name: &str, place: LayerPlace) -> Start {
+    Start {
+        sandbox: name.to_owned(),
+        image: "host".to_owned(),
+        hostname: "box".to_owned(),
+        layer: place,
+        limits: LIMITS,
+        require: ["memory", "pids", "seccomp", "id_range"].map(str::to_owned).to_vec(),
+    }
+}
+
+pub(super) fn kill(pid: u32) {
+    crate::launcher::process::kill(pid);
+    eventually("it ends", || crate::launcher::process::started(pid).is_err());
+}
+
+/// Runs a shell of the host's in a folder of a sandbox, with the ids of its root.
+pub(super) fn as_range(pid: u32, folder: &str, script: &str) {
+    use std::os::unix::process::CommandExt;
+    let map = std::fs::read_to_string(format!("/proc/{pid}/uid_map")).expect("it runs");
+    let id: u32 = map.split_whitespace().nth(1).and_then(|id| id.parse().ok()).expect("a map");
+    let folder = std::fs::File::open(format!("/proc/{pid}/root/{folder}")).expect("it is there");
+    let status = Command::new("sh")
+        .args(["-ec", &format!("cd /proc/self/fd/0; {script}")])
+        .stdin(Stdio::from(folder))
+        .uid(id)
+        .gid(id)
+        .status()
+        .expect("the shell starts");
+    assert!(status.success(), "{script}");
+}
+
+pub(super) fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !holds() {
+        assert!(Instant::now() < end, "not within ten seconds: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// What a sandbox could leave behind.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Traces {
+    files: Vec<PathBuf>,
+    groups: Vec<PathBuf>,
+}
+
+impl Traces {
+    pub(super) fn of(jail: &Jail) -> Self {
+        let list = |folder: &Path| {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            let mut all: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+            all.sort();
+            all
+        };
+        let stat = rustix::fs::stat(jail.home()).expect("it is there");
+        let tag = format!("{:x}-{:x}", stat.st_dev, stat.st_ino);
+        let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").expect("it is there");
+        let trees = crate::cgroup::detect::trees(&mountinfo, |_| String::new());
+        let groups = trees.iter().flat_map(|tree| {
+            list(&tree.mount.join("infield").join(&tag)).into_iter().filter(|path| path.is_dir())
+        });
+        Self { files: list(&jail.home().join("sandboxes")), groups: groups.collect() }
+    }
+}

@@ -1,0 +1,83 @@
+//! A network namespace with a loopback interface and no way out.
+//!
+//! With privilege the launcher makes it before the sandbox's user namespace exists, so that the
+//! host's user namespace owns it and even root inside has no power over it. The sysctls that open
+//! low ports and ping make up for that.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags};
+
+use crate::failure::{At, Outcome};
+use crate::request::RANGE_IDS;
+use crate::sys;
+
+/// The namespace that the launcher itself lives in.
+#[derive(Debug)]
+pub(crate) struct Home(OwnedFd);
+
+impl Home {
+    /// Remembers where the caller is now.
+    pub(crate) fn open() -> Outcome<Self> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let current = rustix::fs::open("/proc/thread-self/ns/net", flags, Mode::empty());
+        current.map(Self).at("open the network namespace")
+    }
+
+    /// Runs `work` in a new namespace for the ids from `range` on, and comes back. The namespace
+    /// lives as long as a process that `work` left in it.
+    pub(crate) fn within_new<T>(&self, range: u32, work: impl FnOnce() -> T) -> Outcome<T> {
+        sys::unshare(UnshareFlags::NEWNET).at("make a network namespace")?;
+        let result = prepare(range).at("prepare the network namespace").map(|()| work());
+        let kind = Some(LinkNameSpaceType::Network);
+        rustix::thread::move_into_link_name_space(self.0.as_fd(), kind)
+            .at("leave the network namespace")?;
+        result
+    }
+}
+
+/// Sets up the namespace that the caller is in.
+fn prepare(range: u32) -> io::Result<()> {
+    raise_loopback()?;
+    std::fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")?;
+    let groups = format!("{range} {}", range.saturating_add(RANGE_IDS - 1));
+    std::fs::write("/proc/sys/net/ipv4/ping_group_range", groups)
+}
+
+/// Sets the loopback interface, which is number 1 of every namespace, to up.
+pub(crate) fn raise_loopback() -> io::Result<()> {
+    let socket = rustix::net::socket_with(
+        AddressFamily::NETLINK,
+        SocketType::RAW,
+        SocketFlags::CLOEXEC,
+        // None is NETLINK_ROUTE.
+        None,
+    )?;
+    rustix::net::send(&socket, &set_link_up(1), SendFlags::empty())?;
+    let mut answer = [0_u8; 256];
+    let (_, count) = rustix::net::recv(&socket, &mut answer[..], RecvFlags::empty())?;
+    let code = answer.get(16..20).filter(|_| count >= 20);
+    match code.and_then(|code| <[u8; 4]>::try_from(code).ok()).map(i32::from_ne_bytes) {
+        Some(0) => Ok(()),
+        Some(code) => Err(io::Error::from_raw_os_error(-code)),
+        None => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+    }
+}
+
+/// `struct nlmsghdr` and `struct ifinfomsg` of a request to set `IFF_UP`, see rtnetlink(7).
+fn set_link_up(index: i32) -> [u8; 32] {
+    const RTM_NEWLINK: u16 = 16;
+    const REQUEST_AND_ACKNOWLEDGE: u16 = 1 | 4;
+    const IFF_UP: u32 = 1;
+    let mut message = [0_u8; 32];
+    message[0..4].copy_from_slice(&32_u32.to_ne_bytes());
+    message[4..6].copy_from_slice(&RTM_NEWLINK.to_ne_bytes());
+    message[6..8].copy_from_slice(&REQUEST_AND_ACKNOWLEDGE.to_ne_bytes());
+    message[20..24].copy_from_slice(&index.to_ne_bytes());
+    message[24..28].copy_from_slice(&IFF_UP.to_ne_bytes());
+    message[28..32].copy_from_slice(&IFF_UP.to_ne_bytes());
+    message
+}
