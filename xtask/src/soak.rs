@@ -20,7 +20,8 @@ pub(crate) fn run() -> Result<()> {
     )?;
     for name in ["archive", "frames"] {
         let limit = format!("-max_total_time={FUZZ_SECONDS}");
-        let words = ["cargo", "run", "--release", "--bin", name, "--", &limit, "corpus"];
+        let corpus = format!("corpus/{name}");
+        let words = ["cargo", "run", "--release", "--bin", name, "--", &limit, &corpus];
         execute(command(&words).current_dir(root().join("fuzz")))?;
     }
     execute(command(&["target/release/infield", "bench", "--alive", "1000"]).current_dir(root()))

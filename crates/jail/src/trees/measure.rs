@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::os::fd::BorrowedFd;
 
 use rustix::fs::FileType;
+use rustix::io::Errno;
 
 use super::beneath;
 use super::error::{Result, TreeError};
@@ -12,7 +13,9 @@ use crate::trees::Tally;
 
 /// Counts the names below a directory and the bytes that they take on disk.
 ///
-/// The tree may be in use: what vanishes meanwhile is not counted.
+/// The tree may be in use: what vanishes meanwhile is not counted. When folders far down are
+/// moved about all the time it ends with [`TreeError::Moved`], which whoever enforces a limit by
+/// this should take like a limit that was passed.
 pub fn measure(directory: BorrowedFd<'_>) -> Result<Tally> {
     let mut walk = Walk::new(directory)?;
     let mut tally = Tally::default();
@@ -47,6 +50,8 @@ pub(crate) fn disk_bytes(stat: &rustix::fs::Stat) -> u64 {
     u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512)
 }
 
+/// Whether a name vanished, or something else stands in its place now.
 fn is_gone(error: &TreeError) -> bool {
-    error.errno() == Some(rustix::io::Errno::NOENT.raw_os_error())
+    let errno = error.errno().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::NOENT | Errno::LOOP | Errno::NOTDIR))
 }
