@@ -58,6 +58,8 @@ pub(crate) struct Expected<'a> {
     pub(crate) schema: &'a JsonObject,
     /// Arguments that work, as JSON.
     pub(crate) example: &'a str,
+    /// The `sandbox_id` of a call that names none.
+    pub(crate) sandbox: Option<&'a str>,
 }
 
 /// Reads the arguments of a call.
@@ -82,6 +84,11 @@ pub(crate) fn parse<T: DeserializeOwned>(
             let problem = format!("`{name}` was given twice, also as `{word}`");
             return Err(refuse(expected, &problem, "give it once"));
         }
+    }
+    if let Some(sandbox) = expected.sandbox
+        && properties.contains_key("sandbox_id")
+    {
+        arguments.entry("sandbox_id").or_insert_with(|| sandbox.into());
     }
     let missing = missing(expected.schema, &arguments);
     if !missing.is_empty() {

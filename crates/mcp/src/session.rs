@@ -25,14 +25,24 @@ pub struct Defaults {
     pub image: Option<ImageName>,
     /// Of new sandboxes.
     pub language: Option<Language>,
+    /// Whether new sandboxes are kept until somebody deletes them.
+    pub persistent: bool,
+    /// The sandbox of a call that names none; a deletion always names one.
+    pub sandbox: Option<String>,
     /// How long a call waits for a command before it hands over, in milliseconds.
     pub foreground_ms: u64,
 }
 
 impl Defaults {
-    /// The image and the language of the engine, and 45 seconds.
+    /// What the engine wants by itself, and 45 seconds.
     pub fn standard() -> Self {
-        Self { image: None, language: None, foreground_ms: infield_engine::FOREGROUND_MS }
+        Self {
+            image: None,
+            language: None,
+            persistent: false,
+            sandbox: None,
+            foreground_ms: infield_engine::FOREGROUND_MS,
+        }
     }
 }
 

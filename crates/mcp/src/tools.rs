@@ -194,6 +194,11 @@ impl Catalogue {
             tool: definition.name,
             schema: &self.get(tool).input_schema,
             example: definition.example,
+            sandbox: if tool == ToolName::DeleteSandbox {
+                None
+            } else {
+                call.defaults.sandbox.as_deref()
+            },
         };
         let its = &expected;
         match tool {

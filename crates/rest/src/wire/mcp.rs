@@ -27,6 +27,12 @@ pub struct McpDefaults {
     /// The language of new sandboxes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
+    /// Whether new sandboxes are kept until somebody deletes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub persistent: Option<bool>,
+    /// The sandbox of a call that names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<String>,
     /// How long a call waits for a command before it hands over; 45,000 when missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub foreground_ms: Option<u64>,
