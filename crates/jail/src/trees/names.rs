@@ -81,6 +81,24 @@ pub(crate) fn link_stays(target: &[u8], depth: usize) -> bool {
     target.first() != Some(&b'/') && climbed <= depth
 }
 
+/// Whether a link of an image climbs above the image's root by its words. Inside a sandbox it
+/// would end at the root, and anywhere else at a place that the archive has no say about. An
+/// absolute link starts at the root.
+pub(crate) fn link_leaves_root(target: &[u8], depth: usize) -> bool {
+    let mut depth = if target.first() == Some(&b'/') { 0 } else { depth };
+    for part in target.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => match depth.checked_sub(1) {
+                Some(above) => depth = above,
+                None => return true,
+            },
+            _ => depth += 1,
+        }
+    }
+    false
+}
+
 /// Puts parts together again.
 pub(crate) fn join(parts: &[CString]) -> Vec<u8> {
     parts.iter().map(|part| part.to_bytes()).collect::<Vec<_>>().join(&b'/')

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{Name, join, link_stays};
+use super::{Name, join, link_leaves_root, link_stays};
 
 fn check(bytes: &[u8], expected: Option<&[u8]>) {
     let name = Name::parse(bytes);
@@ -41,6 +41,19 @@ fn links_stay_below() {
     // Behind a name the upward step leaves wherever that name leads.
     check_link(b"a/../b", 5, false);
     check_link(b"../a/../../b", 5, false);
+}
+
+#[test]
+fn links_of_images_end_at_the_root() {
+    let check = |target: &[u8], depth, leaves| {
+        assert_eq!(link_leaves_root(target, depth), leaves, "{target:?} at {depth}");
+    };
+    check(b"/usr/bin", 0, false);
+    check(b"../a", 1, false);
+    check(b"../a", 0, true);
+    check(b"a/../../b", 0, true);
+    check(b"a/../../b", 1, false);
+    check(b"/..", 3, true);
 }
 
 proptest! {

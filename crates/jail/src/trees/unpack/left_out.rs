@@ -19,7 +19,7 @@ impl LeftOut {
         let kinds = [
             (self.devices, "devices: a sandbox has its own `/dev`"),
             (self.pipes, "named pipes"),
-            (self.links_out, "links that lead out of the tree"),
+            (self.links_out, "links that lead out"),
             (self.set_ids, "set-id bits: programs cannot gain rights in a sandbox"),
             (self.attributes, "extended attributes that belong to a host or to overlay"),
             (self.owners, "owners beyond 65535, given to `nobody`"),

@@ -17,7 +17,7 @@ use super::{Rules, UnpackLimits, Unpacked};
 use crate::trees::archive::{Archive, Kind, Member};
 use crate::trees::beneath::{self, WITHIN};
 use crate::trees::error::{Result, TreeError};
-use crate::trees::names::{Name, join, link_stays};
+use crate::trees::names::{Name, join, link_leaves_root, link_stays};
 
 /// Bytes read and written at once.
 const BUFFER_BYTES: usize = 128 << 10;
@@ -101,23 +101,25 @@ impl<'a> Placing<'a> {
         })
     }
 
+    /// Whether a link leads out of the image, or out of the tree in a folder. The tree is what
+    /// lies below the first part of the names, so its top is one level below the folder.
+    fn leads_out(&self, target: &[u8], name: &Name) -> bool {
+        let depth = name.above().len();
+        match self.rules {
+            Rules::Image => link_leaves_root(target, depth),
+            Rules::Folder { .. } => {
+                depth.checked_sub(1).is_none_or(|depth| !link_stays(target, depth))
+            }
+        }
+    }
+
     /// Decides what is left out, and counts it.
     fn is_kept(&mut self, member: &Member, name: &Name) -> bool {
         let is_folder = matches!(self.rules, Rules::Folder { .. });
         let count = match member.kind {
             Kind::Device => &mut self.left_out.devices,
             Kind::Fifo if is_folder => &mut self.left_out.pipes,
-            // The tree is what lies below the first part, so the top is one level further up.
-            Kind::Symlink if is_folder => {
-                let stays = match name.above().len().checked_sub(1) {
-                    Some(depth) => link_stays(&member.link, depth),
-                    None => false,
-                };
-                if stays {
-                    return true;
-                }
-                &mut self.left_out.links_out
-            }
+            Kind::Symlink if self.leads_out(&member.link, name) => &mut self.left_out.links_out,
             Kind::File | Kind::Directory | Kind::Symlink | Kind::HardLink | Kind::Fifo => {
                 return true;
             }

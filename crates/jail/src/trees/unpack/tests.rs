@@ -126,12 +126,16 @@ fn makes_absolute_names_relative_and_says_so() {
 
 #[test]
 fn never_writes_through_a_link_of_its_own() {
-    // In a folder the first links are left out already, and plain folders stand there.
+    // A link that leads out is left out already, and a plain folder stands there.
     let through = [link("d", "../outside"), file("d/new", "x")];
-    let error = Place::new().unpack(&through).expect_err("a link stands there");
-    assert!(error.to_string().contains("stands in the place"), "{error}");
+    Place::new().unpack(&through).expect("the link is left out");
     Place::new().land(&through).expect("the link is left out");
-    let over = [link("f", "../outside/secret"), file("f", "x")];
+    for target in ["/outside", "/proc/self/cwd", "."] {
+        let through = [link("d", target), file("d/new", "x")];
+        let error = Place::new().unpack(&through).expect_err("a link stands there");
+        assert!(error.to_string().contains("stands in the place"), "{error}");
+    }
+    let over = [link("f", "/outside/secret"), file("f", "x")];
     let place = Place::new();
     place.unpack(&over).expect("the link is replaced");
     assert_eq!(place.read("f"), "x");
@@ -184,13 +188,28 @@ fn links_that_lead_out_are_left_out_of_folders() {
         link("t/d/up", "../good"),
     ];
     let landed = place.land(&members).expect("the rest is honest");
-    assert_eq!(landed.left_out, ["5 links that lead out of the tree"]);
+    assert_eq!(landed.left_out, ["5 links that lead out"]);
     let mut names: Vec<_> = std::fs::read_dir(place.folder().join("t"))
         .expect("it is there")
         .map(|entry| entry.expect("it can be listed").file_name())
         .collect();
     names.sort();
     assert_eq!(names, ["d", "good", "mine"]);
+}
+
+#[test]
+fn links_that_climb_above_the_root_are_left_out_of_images() {
+    let place = Place::new();
+    let members = [
+        link("good", "/usr/bin"),
+        link("d/good", "../x/../y"),
+        link("up", "../outside"),
+        link("d/round", "../x/../../outside"),
+        link("d/abs", "/../outside"),
+    ];
+    let unpacked = place.unpack(&members).expect("the rest is honest");
+    assert_eq!(unpacked.left_out, ["3 links that lead out"]);
+    assert_eq!(std::fs::read_dir(place.folder().join("d")).expect("it is there").count(), 1);
 }
 
 #[test]
