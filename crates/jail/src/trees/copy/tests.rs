@@ -115,8 +115,8 @@ fn keeps_names_of_one_file_together() {
 fn keeps_holes() {
     let tally = check(|top| {
         let file = std::fs::File::create(top.join("sparse")).expect("a file can be made");
-        file.set_len(64 << 20).expect("a length can be set");
-        file.write_all_at(b"middle", 32 << 20).expect("it can be written");
+        file.set_len(4 << 20).expect("a length can be set");
+        file.write_all_at(b"middle", 2 << 20).expect("it can be written");
     });
     assert!(tally.bytes < 1 << 20, "{tally:?}");
 }
@@ -147,10 +147,10 @@ fn copies_from_memory_to_disk() {
 }
 
 #[test]
-fn copies_three_hundred_levels_with_names_on_each() {
+fn copies_more_levels_than_stay_open() {
     check(|top| {
         let mut path = top.to_owned();
-        for level in 0..300 {
+        for level in 0..80 {
             std::fs::write(path.join(format!("before {level}")), "").expect("a file is written");
             std::fs::write(path.join(format!("z {level}")), "").expect("a file is written");
             path.push("d");

@@ -59,21 +59,21 @@ fn removes_pipes_and_whiteouts() {
 }
 
 #[test]
-fn removes_ten_thousand_names() {
+fn removes_more_names_than_are_read_at_once() {
     check(|tree| {
-        for number in 0..10_000 {
+        for number in 0..3_000 {
             std::fs::write(tree.join(format!("file {number}")), "").expect("a file is written");
         }
     });
 }
 
 #[test]
-fn removes_three_thousand_levels() {
+fn removes_more_levels_than_stay_open() {
     check(|tree| {
         let open = std::fs::File::open(tree).expect("the tree can be opened");
         let mut here = beneath::own(open.as_fd()).expect("it can be opened again");
         let name = std::ffi::CString::new(vec![b'd'; 200]).expect("there is no zero byte");
-        for _ in 0..3_000 {
+        for _ in 0..500 {
             here = beneath::new_directory(here.as_fd(), &name).expect("a folder can be made");
         }
     });
@@ -84,7 +84,7 @@ fn removes_three_thousand_levels() {
 fn no_race_removes_what_is_outside() {
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    for _ in 0..200 {
+    for _ in 0..50 {
         check(|tree| {
             let open = std::fs::File::open(tree).expect("the tree can be opened");
             std::fs::create_dir_all(tree.join("d/kept")).expect("folders can be made");
