@@ -166,13 +166,12 @@ impl Driver {
                     self.act().await
                 }
                 State::Running | State::Stopped | State::Failed => self.wait().await,
-                State::Deleted => break,
+                State::Deleted => false,
             };
             if !going_on {
                 return;
             }
         }
-        self.engine.registry().remove(&self.seat);
     }
 
     /// One wish, timer or death of a resting sandbox. False when the engine ends.
@@ -254,6 +253,8 @@ impl Driver {
             }
             Performed::Gone => {
                 self.step(Event::Gone);
+                // Its name is free before anybody hears that it is gone.
+                self.engine.registry().remove(&self.seat);
                 self.answer();
             }
             Performed::Failed(error) => {

@@ -221,3 +221,6 @@ impl Engine {
         self.inner.tasks.spawn_on(task, &self.inner.runtime)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,3 +162,6 @@ fn check_word(what: &str, word: &str) -> Result<()> {
     }
     Err(Error::invalid(format!("the {what} of a key has 1 to 64 characters and is not `{SYSTEM}`")))
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,6 +46,9 @@ mod images;
 mod keys;
 pub use keys::{CreateKey, Key, NewKey};
 
+#[cfg(test)]
+mod testing;
+
 /// Doors hold these futures in tasks that move between threads.
 #[cfg(test)]
 mod futures_are_send {

@@ -404,3 +404,6 @@ async fn spawn_first(
         (Some(_) | None, _) => Err(Error::unsupported(missing).with_hint(hint)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -350,3 +350,6 @@ pub(crate) fn masked(sandbox: &Sandbox) -> Sandbox {
     shown.spec.environment.values_mut().for_each(|value| MASK.clone_into(value));
     shown
 }
+
+#[cfg(test)]
+mod tests;
