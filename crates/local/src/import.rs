@@ -1,11 +1,16 @@
 //! Carries the bytes of an image to the launcher's worker, through a pipe.
 
-use std::io;
-use std::os::fd::OwnedFd;
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
 use futures_util::StreamExt;
 use infield_domain::guest::ByteStream;
 use infield_domain::{Error, Result};
+use infield_jail::trees;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
@@ -36,9 +41,19 @@ pub(crate) async fn pump(mut archive: ByteStream, pipe: OwnedFd) -> Result<()> {
     Ok(())
 }
 
-/// Packs a folder that the operator named, as far as the daemon's own account may read it.
-pub(crate) fn pack(folder: &std::path::Path, pipe: OwnedFd) -> Result<()> {
-    drop(pipe);
-    Err(Error::unsupported(format!("the folder `{}` is not packed here", folder.display()))
-        .with_hint("send it as an archive, as `infield image import NAME DIR` does"))
+/// Packs a folder that the operator named, as far as the daemon's own account may read it. Blocks.
+pub(crate) fn pack(folder: &Path, pipe: OwnedFd) -> Result<()> {
+    let shown = folder.display();
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(folder, flags, Mode::empty()).map_err(|errno| {
+        Error::invalid(format!("the folder `{shown}` cannot be opened: {errno}"))
+            .with_hint("name a folder that the daemon's account may read, or send an archive")
+    })?;
+    match trees::pack(directory.as_fd(), BufWriter::new(File::from(pipe))) {
+        Ok(_) => Ok(()),
+        Err(error) if error.errno() == Some(Errno::PIPE.raw_os_error()) => Ok(()),
+        Err(error) => Err(Error::invalid(format!("the folder `{shown}` was not packed"))
+            .with_hint("send it as an archive that its owner made")
+            .with_source(error)),
+    }
 }

@@ -22,7 +22,11 @@ fn check(case: Case, measured_again: bool, passed: Option<&str>) {
     let full = Free { bytes: 1 << 40, inodes: 1 << 20 };
     let mut gauges = Gauges::default();
     gauges.insert(&id, Allowance { bytes: 100 * MIB, inodes: 1_000 });
-    assert_eq!(gauges.due(full, start), [id.clone()], "a new sandbox is measured at once");
+    assert_eq!(
+        gauges.due(full, start),
+        std::slice::from_ref(&id),
+        "a new sandbox is measured at once"
+    );
     let usage =
         Usage { disk_bytes: Some(case.used_mib * MIB), inodes: Some(10), ..Usage::default() };
     assert_eq!(gauges.record(&id, usage, full, start).as_deref(), passed);

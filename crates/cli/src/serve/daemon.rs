@@ -1,0 +1,261 @@
+//! The daemon: puts store, provider, engine and doors together, and ends when it is time.
+//!
+//! It gives up every privilege before it reads a byte of anybody, then takes what the keeper
+//! hands over, recovers, and answers. `SIGTERM` of a terminal or a service manager is the
+//! keeper's business: the daemon ends when the keeper says so or is gone, when the engine was
+//! asked to end, or when nobody has needed it for [`UNUSED`].
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use infield_domain::provider::Provider;
+use infield_domain::{Error, Principal, Result};
+use infield_engine::{Engine, Shutdown};
+use infield_local::{Launcher, Local, packet};
+use infield_rest::Clients;
+use infield_store::Store;
+use rustix::fs::FlockOperation;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::control::{self, ToDaemon};
+use super::options::{Lifetime, Setup};
+use super::readiness::Readiness;
+use super::{account, doors, end, log, mcp};
+
+/// How long a daemon of the background lives without a running sandbox, a client and a timer.
+const UNUSED: Duration = Duration::from_secs(600);
+/// How often it is looked at whether it is needed.
+const LOOK: Duration = Duration::from_secs(15);
+/// How long the engine may take to end when the sandboxes stay.
+const ENGINE_END: Duration = Duration::from_secs(10);
+/// How long the daemon before this one may take to let go of the home.
+const PREDECESSOR: Duration = Duration::from_secs(15);
+/// How long the server may take: a little more than it gives what is under way.
+const SERVER_END: Duration = Duration::from_secs(12);
+
+/// Runs to the end.
+pub(super) fn run() -> ExitCode {
+    log::start();
+    end(work())
+}
+
+fn work() -> Result<()> {
+    let failed = |error: io::Error| Error::internal("the daemon cannot start").with_source(error);
+    let handed = Handed::receive().map_err(failed)?;
+    let setup = &handed.setup;
+    account::settle(setup.account, &setup.home, &handed.home).map_err(|errno| {
+        Error::internal("the daemon cannot give up its privileges").with_source(errno)
+    })?;
+    // Names of files that are made from here on are nobody else's business.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    let ended = runtime.block_on(serve(handed));
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    ended
+}
+
+/// What the keeper handed over.
+struct Handed {
+    setup: Setup,
+    home: OwnedFd,
+    unix: OwnedFd,
+    tcp: Option<OwnedFd>,
+    launcher: Option<OwnedFd>,
+    control: OwnedFd,
+}
+
+impl Handed {
+    fn receive() -> io::Result<Self> {
+        let control = io::stdin().as_fd().try_clone_to_owned()?;
+        let (mut setup, mut home, mut unix, mut tcp, mut launcher) = (None, None, None, None, None);
+        let strange = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+        while let Some((word, descriptor)) = control::hear(&control)? {
+            match word {
+                ToDaemon::Setup(told) => setup = Some(told),
+                ToDaemon::Home => home = descriptor,
+                ToDaemon::Unix => unix = descriptor,
+                ToDaemon::Tcp => tcp = descriptor,
+                ToDaemon::Launcher => launcher = descriptor,
+                ToDaemon::End => return Err(strange("the keeper ends")),
+                ToDaemon::Begin => {
+                    let (Some(setup), Some(home), Some(unix)) = (setup, home, unix) else {
+                        return Err(strange("the keeper handed over too little"));
+                    };
+                    return Ok(Self { setup, home, unix, tcp, launcher, control });
+                }
+            }
+        }
+        Err(strange("the keeper is gone"))
+    }
+}
+
+/// A daemon that answers.
+struct Daemon {
+    lifetime: Lifetime,
+    engine: Engine,
+    clients: Clients,
+    control: AsyncFd<OwnedFd>,
+    sockets: mpsc::Sender<OwnedFd>,
+    server: JoinHandle<Result<()>>,
+    /// Ends the server.
+    shutdown: CancellationToken,
+    /// The link to the launcher, the disk watch, the way to readiness: they end with the daemon.
+    tasks: JoinSet<()>,
+}
+
+async fn serve(handed: Handed) -> Result<()> {
+    let failed = |error: io::Error| Error::internal("the daemon cannot start").with_source(error);
+    let Handed { setup, home, unix, tcp, launcher, control } = handed;
+    let home = Arc::new(home);
+    take_over(&home).await?;
+    let store = open_store(setup.home.clone()).await?;
+    let (sockets, brought) = mpsc::channel(8);
+    if let Some(launcher) = launcher {
+        sockets.try_send(launcher).expect("the queue is empty");
+    }
+    let (launcher, link) = Launcher::new(brought, random()?);
+    let local = Arc::new(Local::new(launcher, home));
+    let provider: Arc<dyn Provider> = Arc::clone(&local) as _;
+    let engine = Engine::open(store, Arc::clone(&provider), infield_engine::Settings::standard())?;
+
+    let (clients, shutdown) = (Clients::new(), CancellationToken::new());
+    let listeners = doors::listeners(unix, tcp).map_err(failed)?;
+    let readiness = Readiness::default();
+    let watch = doors::Watch { health: readiness.health(engine.clone()), clients: clients.clone() };
+    let listen = listeners.tcp.first().and_then(|listener| listener.local_addr().ok());
+    let mcp = mcp::door(&engine, listen, &shutdown);
+    let doors = doors::doors(&setup, engine.clone(), mcp, watch);
+    let server = tokio::spawn(infield_rest::serve(listeners, doors, shutdown.clone()));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(link.run());
+    tasks.spawn(async move { local.watch_disks().await });
+    let control = packet::register(control).map_err(failed)?;
+    let (lifetime, told) = (setup.lifetime, control.get_ref().try_clone().map_err(failed)?);
+    tasks.spawn(readiness.reach(engine.clone(), provider, told));
+    let mut daemon =
+        Daemon { lifetime, engine, clients, control, sockets, server, shutdown, tasks };
+    let watched = daemon.watch().await;
+    if !matches!(watched, Ok(Occasion::EngineEnded)) {
+        daemon.end_engine().await;
+    }
+    let ended = daemon.end().await;
+    watched.and(ended)
+}
+
+/// Why a daemon ends that has no fault.
+enum Occasion {
+    /// The keeper said so or is gone.
+    Keeper,
+    /// Somebody asked the engine, which has ended.
+    EngineEnded,
+    /// Nobody needs it.
+    Unused,
+}
+
+impl Daemon {
+    /// Waits until it is time to end.
+    async fn watch(&mut self) -> Result<Occasion> {
+        let mut looks = interval(LOOK);
+        loop {
+            tokio::select! {
+                word = control::listen(&self.control) => match word {
+                    Ok(Some((ToDaemon::Launcher, Some(socket)))) => {
+                        if self.sockets.send(socket).await.is_err() {
+                            return Err(Error::internal("the link to the launcher has ended"));
+                        }
+                    }
+                    Ok(Some((ToDaemon::End, _))) => return Ok(Occasion::Keeper),
+                    Ok(Some((word, _))) => tracing::error!(?word, "the keeper says it too late"),
+                    Ok(None) => {
+                        tracing::warn!("the keeper is gone");
+                        return Ok(Occasion::Keeper);
+                    }
+                    Err(error) => {
+                        return Err(Error::internal("the keeper is not heard").with_source(error));
+                    }
+                },
+                () = self.engine.closed() => return Ok(Occasion::EngineEnded),
+                ended = &mut self.server => {
+                    let ended = ended.map_err(|error| {
+                        Error::internal("the server broke").with_source(error)
+                    })?;
+                    return Err(ended.err().unwrap_or_else(|| {
+                        Error::internal("the server ended by itself")
+                    }));
+                }
+                _ = looks.tick() => if self.is_unused() {
+                    tracing::info!("nobody needs the daemon");
+                    return Ok(Occasion::Unused);
+                },
+            }
+        }
+    }
+
+    fn is_unused(&self) -> bool {
+        let absent = self.clients.absent_for().is_some_and(|absent| absent >= UNUSED);
+        let within_ms = u64::try_from(UNUSED.as_millis()).unwrap_or(u64::MAX);
+        self.lifetime == Lifetime::WhileUsed && absent && self.engine.is_idle(within_ms)
+    }
+
+    async fn end_engine(&self) {
+        let system = Principal::system();
+        let engine = self.engine.shutdown(&system, Shutdown::LeaveSandboxes);
+        match timeout(ENGINE_END, engine).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the engine did not end well"),
+            Err(_) => tracing::warn!("the engine did not end in time"),
+        }
+    }
+
+    /// Ends what is under way in the doors, then the rest. The engine has ended.
+    async fn end(mut self) -> Result<()> {
+        self.shutdown.cancel();
+        if !self.server.is_finished() {
+            match timeout(SERVER_END, &mut self.server).await {
+                Ok(Ok(ended)) => ended?,
+                Ok(Err(error)) => tracing::error!(%error, "the server broke"),
+                Err(_) => tracing::warn!("the server did not end in time"),
+            }
+        }
+        self.tasks.shutdown().await;
+        Ok(())
+    }
+}
+
+/// Waits until the daemon before this one is gone, which may take a moment after its keeper was
+/// killed: two of them would disagree about every sandbox.
+async fn take_over(home: &OwnedFd) -> Result<()> {
+    let locked = timeout(PREDECESSOR, async {
+        loop {
+            match rustix::fs::flock(home, FlockOperation::NonBlockingLockExclusive) {
+                Err(rustix::io::Errno::WOULDBLOCK) => sleep(Duration::from_millis(20)).await,
+                locked => return locked,
+            }
+        }
+    });
+    match locked.await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(errno)) => Err(Error::internal("the home cannot be locked").with_source(errno)),
+        Err(_) => Err(Error::conflict("an older daemon does not let go of the home")
+            .with_hint("look for it with `ps`, and end it")),
+    }
+}
+
+async fn open_store(home: PathBuf) -> Result<Store> {
+    let opened = tokio::task::spawn_blocking(move || Store::open(&home)).await;
+    opened.map_err(|error| Error::internal("the store did not open").with_source(error))?
+}
+
+fn random() -> Result<u64> {
+    getrandom::u64()
+        .map_err(|error| Error::internal("the host gives no random number").with_source(error))
+}

@@ -1,0 +1,271 @@
+//! The keeper: holds the home, its sockets, and the two processes that do the work.
+//!
+//! It reads nothing that a stranger wrote. What it makes in the home it makes through the home's
+//! descriptor, because in root's mode the directory belongs to the daemon's account.
+//!
+//! Whoever dies is started again, sooner or later by how often that happened. A daemon that ends
+//! with success was asked to end: then the launcher ends too, and the keeper. When the keeper
+//! itself is killed, the daemon sees the end of its standard input, the launcher gets a signal,
+//! and the next keeper finds the sandboxes.
+
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use infield_domain::{Error, Result};
+use infield_local::packet;
+use rustix::fs::{AtFlags, Mode};
+use tokio::io::unix::AsyncFd;
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::interval;
+
+use super::control::{self, FromDaemon, ToDaemon, ToLauncher};
+use super::options::{Options, Setup};
+use super::post::{Change, Post};
+use super::{DAEMON, LAUNCHER, log, own_binary};
+use crate::home::{self, SOCKET};
+
+/// How long a home may stay locked by a keeper that ends.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// How long the daemon may take to end.
+const DAEMON_END: Duration = Duration::from_secs(20);
+/// How long the launcher may take after that.
+const LAUNCHER_END: Duration = Duration::from_secs(5);
+/// Starts that fail before anything ever worked.
+const MOST_FAILED_STARTS: u32 = 5;
+/// How often the log's length is looked at.
+const LOG_LOOK: Duration = Duration::from_secs(60);
+
+/// Runs until the daemon has ended as asked.
+pub(super) fn run(options: &Options) -> Result<()> {
+    options.check()?;
+    let home = options.home.open(options.owner()?)?;
+    let _lock = lock(&home, options)?;
+    let failed = |error: io::Error| Error::internal("the keeper failed").with_source(error);
+    let keeper = Keeper {
+        setup: options.setup()?,
+        launcher: options.launcher_setup()?,
+        unix: bind_unix(&home).map_err(|error| {
+            Error::internal("the daemon's socket cannot be made").with_source(error)
+        })?,
+        tcp: options.listen.map(bind_tcp).transpose()?,
+        home,
+    };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let ended = runtime.block_on(keeper.keep());
+    if let Err(error) = rustix::fs::unlinkat(&keeper.home, SOCKET, AtFlags::empty()) {
+        tracing::warn!(%error, "the socket was not removed");
+    }
+    ended
+}
+
+fn lock(directory: &OwnedFd, options: &Options) -> Result<OwnedFd> {
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        let lock = home::lock(directory)
+            .map_err(|error| Error::internal("the home cannot be locked").with_source(error))?;
+        if let Some(lock) = lock {
+            return Ok(lock);
+        }
+        // A keeper that ends has closed its socket and lets go soon.
+        if answers(directory) || Instant::now() >= deadline {
+            let path = options.home.path().display();
+            return Err(Error::conflict(format!("a daemon runs in `{path}` already"))
+                .with_hint("use it, end it with `infield shutdown`, or choose another `--home`"));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn answers(directory: &OwnedFd) -> bool {
+    UnixStream::connect(socket_path(directory)).is_ok()
+}
+
+/// A path of the socket that is short enough for unix(7), whatever the home's is.
+fn socket_path(directory: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}/{SOCKET}", directory.as_raw_fd())
+}
+
+/// The socket is the operator's alone from its first moment: no permission is changed later, in a
+/// directory where another account could have put something else in its place.
+fn bind_unix(directory: &OwnedFd) -> io::Result<UnixListener> {
+    match rustix::fs::unlinkat(directory, SOCKET, AtFlags::empty()) {
+        Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let before = rustix::process::umask(Mode::from_raw_mode(0o177));
+    let bound = UnixListener::bind(socket_path(directory));
+    rustix::process::umask(before);
+    bound
+}
+
+fn bind_tcp(address: std::net::SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).map_err(|error| {
+        let kind = match error.kind() {
+            io::ErrorKind::AddrInUse => Error::conflict,
+            _ => Error::unavailable,
+        };
+        kind(format!("cannot listen on `{address}`: {error}"))
+            .with_hint("choose another `--listen ADDR:PORT`")
+    })
+}
+
+struct Keeper {
+    setup: Setup,
+    /// What the launcher is told.
+    launcher: ToLauncher,
+    home: OwnedFd,
+    unix: UnixListener,
+    tcp: Option<TcpListener>,
+}
+
+/// What the keeper reacts to.
+enum Event {
+    Launcher(Change),
+    Daemon(Change),
+    Said(Option<FromDaemon>),
+    Asked,
+    Look,
+}
+
+/// Everything that changes while the keeper keeps.
+struct Watch {
+    launcher: Post,
+    daemon: Post,
+    /// The daemon's end of the launcher's socket, for the next daemon.
+    link: Option<OwnedFd>,
+    /// Our end of the launcher's standard input.
+    guard: Option<OwnedFd>,
+    /// Our end of the daemon's standard input.
+    control: Option<AsyncFd<OwnedFd>>,
+    was_ready: bool,
+    terminate: Signal,
+    interrupt: Signal,
+    looks: tokio::time::Interval,
+}
+
+impl Keeper {
+    async fn keep(&self) -> Result<()> {
+        self.watch().await.map_err(|error| {
+            let text = format!("infield cannot go on: {error}");
+            Error::internal(text)
+                .with_hint("look at the log for the first error")
+                .with_source(error)
+        })
+    }
+
+    async fn watch(&self) -> io::Result<()> {
+        let mut watch = Watch {
+            launcher: Post::new("launcher"),
+            daemon: Post::new("daemon"),
+            link: None,
+            guard: None,
+            control: None,
+            was_ready: false,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            looks: interval(LOG_LOOK),
+        };
+        loop {
+            match watch.next().await? {
+                Event::Launcher(Change::Due) => self.start_launcher(&mut watch)?,
+                Event::Daemon(Change::Due) => self.start_daemon(&mut watch)?,
+                Event::Daemon(Change::Ended(status)) if status.success() => break,
+                Event::Launcher(Change::Ended(_)) | Event::Daemon(Change::Ended(_)) => {
+                    watch.check_failures()?;
+                }
+                Event::Said(Some(FromDaemon::Ready)) => watch.was_ready = true,
+                Event::Said(None) => watch.control = None,
+                Event::Asked => {
+                    watch.end_daemon().await?;
+                    break;
+                }
+                Event::Look => log::bound(&self.home)?,
+            }
+        }
+        // Nobody can ask the launcher anything from here on; it sees the end and ends.
+        (watch.link, watch.guard) = (None, None);
+        watch.launcher.finish(LAUNCHER_END).await
+    }
+
+    fn start_launcher(&self, watch: &mut Watch) -> io::Result<()> {
+        let (ours, theirs) = control::pair()?;
+        let (guard, input) = control::pair()?;
+        control::say(&guard, &self.launcher, Some(theirs.as_fd()))?;
+        watch.launcher.fill(spawn(own_binary(LAUNCHER), input)?);
+        watch.guard = Some(guard);
+        if let Some(daemon) = &watch.control
+            && let Err(error) = control::say(daemon, &ToDaemon::Launcher, Some(ours.as_fd()))
+        {
+            tracing::warn!(%error, "the daemon that is ending did not get the new launcher");
+        }
+        watch.link = Some(ours);
+        Ok(())
+    }
+
+    fn start_daemon(&self, watch: &mut Watch) -> io::Result<()> {
+        let (ours, theirs) = control::pair()?;
+        control::say(&ours, &ToDaemon::Setup(self.setup.clone()), None)?;
+        control::say(&ours, &ToDaemon::Home, Some(self.home.as_fd()))?;
+        control::say(&ours, &ToDaemon::Unix, Some(self.unix.as_fd()))?;
+        if let Some(tcp) = &self.tcp {
+            control::say(&ours, &ToDaemon::Tcp, Some(tcp.as_fd()))?;
+        }
+        if let Some(link) = &watch.link {
+            control::say(&ours, &ToDaemon::Launcher, Some(link.as_fd()))?;
+        }
+        control::say(&ours, &ToDaemon::Begin, None)?;
+        watch.daemon.fill(spawn(own_binary(DAEMON), theirs)?);
+        watch.control = Some(packet::register(ours)?);
+        Ok(())
+    }
+}
+
+impl Watch {
+    async fn next(&mut self) -> io::Result<Event> {
+        let Self { launcher, daemon, control, terminate, interrupt, looks, .. } = self;
+        let said = async {
+            match control {
+                Some(socket) => control::listen(socket).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            change = launcher.change() => Ok(Event::Launcher(change?)),
+            change = daemon.change() => Ok(Event::Daemon(change?)),
+            word = said => Ok(Event::Said(word.ok().flatten().map(|(word, _)| word))),
+            _ = terminate.recv() => Ok(Event::Asked),
+            _ = interrupt.recv() => Ok(Event::Asked),
+            _ = looks.tick() => Ok(Event::Look),
+        }
+    }
+
+    /// Gives up when nothing ever worked: then the reason is in the log and stays there.
+    fn check_failures(&self) -> io::Result<()> {
+        let failures = self.launcher.failures.max(self.daemon.failures);
+        if !self.was_ready && failures >= MOST_FAILED_STARTS {
+            return Err(io::Error::other(format!("its processes ended {failures} times at start")));
+        }
+        Ok(())
+    }
+
+    async fn end_daemon(&mut self) -> io::Result<()> {
+        if let Some(control) = &self.control
+            && let Err(error) = control::say(control, &ToDaemon::End, None)
+        {
+            tracing::warn!(%error, "the daemon is ending already");
+        }
+        self.daemon.finish(DAEMON_END).await
+    }
+}
+
+fn spawn(command: std::process::Command, input: OwnedFd) -> io::Result<Child> {
+    let mut command = Command::from(command);
+    command.stdin(Stdio::from(input)).stdout(Stdio::null()).kill_on_drop(false);
+    command.spawn()
+}

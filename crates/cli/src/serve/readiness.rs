@@ -1,0 +1,102 @@
+//! The way from a started daemon to one that can make sandboxes, and proof that it can.
+//!
+//! First the records are made to agree with what runs. Then one sandbox is made, asked whether it
+//! is there, and removed: the only test of a host that does not miss a reason why it would fail.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use infield_domain::language::Language;
+use infield_domain::provider::Provider;
+use infield_domain::sandbox::{Network, Resources, Retention, Spec, WORKING_DIRECTORY};
+use infield_domain::{Error, ImageName, Result, SandboxId};
+use infield_engine::Engine;
+use infield_rest::Health;
+use tokio::time::sleep;
+
+use super::control::{self, FromDaemon};
+use super::log;
+
+/// The first and the longest pause between two attempts.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Whether a sandbox was made here.
+#[derive(Clone, Default)]
+pub(super) struct Readiness {
+    proven: Arc<AtomicBool>,
+}
+
+impl Readiness {
+    /// What `GET /api/health` answers.
+    pub(super) fn health(&self, engine: Engine) -> Health {
+        let proven = Arc::clone(&self.proven);
+        Arc::new(move || {
+            if engine.is_ready() && proven.load(Ordering::Acquire) {
+                return Ok(());
+            }
+            Err(Error::unavailable("sandboxes cannot be made yet")
+                .with_hint("ask again in a second; if this lasts, run `infield doctor`"))
+        })
+    }
+
+    /// Recovers and makes the proof, as often as it takes. The keeper is told as soon as requests
+    /// are answered, which on a host that can make no sandbox is all there will be.
+    pub(super) async fn reach(self, engine: Engine, provider: Arc<dyn Provider>, keeper: OwnedFd) {
+        let mut pause = PAUSES.0;
+        while let Err(error) = engine.recover().await {
+            tracing::error!(source = log::chain(&error), "cannot recover yet: {error}");
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSES.1);
+        }
+        if let Err(error) = control::say(&keeper, &FromDaemon::Ready, None) {
+            tracing::warn!(%error, "the keeper was not told");
+        }
+        pause = PAUSES.0;
+        while let Err(error) = prove(&*provider).await {
+            tracing::error!(
+                hint = error.hint(),
+                source = log::chain(&error),
+                "no sandbox can be made: {error}"
+            );
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSES.1);
+        }
+        self.proven.store(true, Ordering::Release);
+        tracing::info!(provider = provider.name(), "ready");
+    }
+}
+
+/// Makes a sandbox that no record names, and removes it. One that a crash leaves behind is
+/// removed by the next recovery.
+async fn prove(provider: &dyn Provider) -> Result<()> {
+    let mut random = [0; infield_domain::id::ID_LETTERS];
+    getrandom::fill(&mut random)
+        .map_err(|error| Error::internal("the host gives no random number").with_source(error))?;
+    let id = SandboxId::from_random(random);
+    let made = async {
+        provider.create(&id, &spec()?).await?;
+        provider.guest(&id).executions().await
+    };
+    let made = made.await;
+    let removed = provider.delete(&id).await;
+    made?;
+    removed
+}
+
+fn spec() -> Result<Spec> {
+    Ok(Spec {
+        name: "self-check".parse()?,
+        image: ImageName::host(),
+        language: Language::Python,
+        user: "root".to_owned(),
+        working_directory: WORKING_DIRECTORY.parse()?,
+        environment: Default::default(),
+        labels: Default::default(),
+        retention: Retention::TEMPORARY,
+        resources: Resources::DEFAULT,
+        network: Network::None,
+        require: Vec::new(),
+    })
+}
