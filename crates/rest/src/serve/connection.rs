@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::Request;
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use infield_domain::{Error, Principal};
@@ -15,6 +16,10 @@ use tower::ServiceExt;
 
 use super::{BUFFER_BYTES, Server};
 use crate::clients::Client;
+use crate::door::Limits;
+
+#[cfg(test)]
+mod tests;
 
 /// What is known of a connection before its first request; an extension of each request.
 #[derive(Clone)]
@@ -42,6 +47,13 @@ pub(crate) enum Peer {
     Network(SocketAddr),
 }
 
+/// HTTP with our limits.
+fn protocol(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(limits.headers).max_buf_size(BUFFER_BYTES);
+    builder
+}
+
 impl Connection {
     pub(super) fn new(peer: Peer, client: Client, permit: OwnedSemaphorePermit) -> Self {
         Self { peer, place: Arc::new(Place { _client: client, _permit: permit }) }
@@ -60,12 +72,8 @@ impl Server {
             router.clone().oneshot(request.map(Body::new))
         });
         let limits = &self.context.doors.settings.limits;
-        let serving = hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.headers)
-            .max_buf_size(BUFFER_BYTES)
-            .serve_connection(TokioIo::new(stream), service)
-            .with_upgrades();
+        let serving =
+            protocol(limits).serve_connection(TokioIo::new(stream), service).with_upgrades();
         let mut serving = std::pin::pin!(serving);
         let ended = tokio::select! {
             ended = serving.as_mut() => ended,

@@ -1,0 +1,11 @@
+//! The HTTP door over real sockets, with the engine behind it and no real sandbox.
+
+mod client;
+mod server;
+
+mod files;
+mod gate;
+mod limits;
+mod mcp;
+mod routes;
+mod streams;
