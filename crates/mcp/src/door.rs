@@ -88,7 +88,9 @@ impl Door {
         pipe: impl AsyncRead + AsyncWrite + Send + 'static,
         shutdown: CancellationToken,
     ) -> DomainResult<()> {
-        let service = match self.serve_with_ct(tokio::io::split(pipe), shutdown).await {
+        // A child: rmcp cancels the token that it is given when the conversation is over.
+        let ending = shutdown.child_token();
+        let service = match self.serve_with_ct(tokio::io::split(pipe), ending).await {
             Ok(service) => service,
             Err(error) => {
                 return Err(Error::invalid("the client did not open an MCP conversation")

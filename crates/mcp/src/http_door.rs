@@ -73,7 +73,7 @@ impl HttpDoor {
             .with_allowed_hosts(allowed_hosts)
             .with_allowed_origins(allowed_origins)
             .enforce_origin_validation()
-            .with_cancellation_token(shutdown);
+            .with_cancellation_token(shutdown.child_token());
         let mut manager = LocalSessionManager::default();
         manager.session_config.keep_alive = Some(IDLE);
         let manager = Arc::new(manager);
