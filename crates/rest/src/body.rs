@@ -15,14 +15,18 @@ use http::{HeaderMap, HeaderValue, header};
 use infield_domain::guest::ByteStream;
 use infield_domain::{Error, Result};
 use serde::de::DeserializeOwned;
+use tokio_util::task::TaskTracker;
 
-use crate::door::Limits;
 use crate::failure::{self, Answer, Failure};
 use crate::hint;
 use crate::serve::Context;
 
 #[cfg(test)]
 mod tests;
+
+/// How much of a refused body is still taken, and for how long.
+const DRAIN_BYTES: usize = 64 << 20;
+const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
 /// Bytes of a name in the path; the longest real one is an image's.
 const PART_BYTES: usize = 256;
@@ -40,14 +44,17 @@ pub(crate) struct Query<T>(pub(crate) T);
 pub(crate) struct Part(pub(crate) String);
 
 /// A body of any kind, which nobody has read yet.
-pub(crate) struct Upload(Body);
+pub(crate) struct Upload {
+    body: Body,
+    tasks: TaskTracker,
+}
 
 impl<T: DeserializeOwned> FromRequest<Context> for Json<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, context: &Context) -> Answer<Self> {
-        let limits = &context.doors.settings.limits;
-        Ok(Self(read_json(request, limits, limits.json_bytes).await?))
+        let limit = context.doors.settings.limits.json_bytes;
+        Ok(Self(read_json(request, context, limit).await?))
     }
 }
 
@@ -55,8 +62,8 @@ impl<T: DeserializeOwned> FromRequest<Context> for LargeJson<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, context: &Context) -> Answer<Self> {
-        let limits = &context.doors.settings.limits;
-        Ok(Self(read_json(request, limits, limits.code_bytes).await?))
+        let limit = context.doors.settings.limits.code_bytes;
+        Ok(Self(read_json(request, context, limit).await?))
     }
 }
 
@@ -91,15 +98,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Part {
 impl FromRequest<Context> for Upload {
     type Rejection = Failure;
 
-    async fn from_request(request: Request, _: &Context) -> Answer<Self> {
-        Ok(Self(request.into_body()))
+    async fn from_request(request: Request, context: &Context) -> Answer<Self> {
+        Ok(Self { body: request.into_body(), tasks: context.tasks.clone() })
     }
 }
 
 impl Upload {
     /// The bytes, at most `limit` of them, and no longer than `stall` without one.
     pub(crate) fn into_stream(self, limit: u64, stall: Duration) -> ByteStream {
-        let state = Some(Intake { source: self.0.into_data_stream(), taken: 0, limit, stall });
+        let source = Some(self.body.into_data_stream());
+        let state = Some(Intake { source, taken: 0, limit, stall, tasks: self.tasks });
         Box::pin(stream::unfold(state, |state| async {
             let mut intake = state?;
             match intake.next().await {
@@ -113,21 +121,48 @@ impl Upload {
 
 /// A body that is being read.
 struct Intake {
-    source: BodyDataStream,
+    /// None after its end.
+    source: Option<BodyDataStream>,
     taken: u64,
     limit: u64,
     stall: Duration,
+    tasks: TaskTracker,
+}
+
+impl Drop for Intake {
+    /// Takes the rest of a body that was refused midway: a client that is cut off while it sends
+    /// may never read the answer that tells it why.
+    fn drop(&mut self) {
+        if let Some(source) = self.source.take() {
+            self.tasks.spawn(tokio::time::timeout(DRAIN_LIMIT, drain(source)));
+        }
+    }
+}
+
+async fn drain(mut source: BodyDataStream) {
+    let mut left = DRAIN_BYTES;
+    while let Some(Ok(bytes)) = source.next().await {
+        left = left.saturating_sub(bytes.len());
+        if left == 0 {
+            return;
+        }
+    }
 }
 
 impl Intake {
     async fn next(&mut self) -> Option<Result<Bytes>> {
-        let bytes = match tokio::time::timeout(self.stall, self.source.next()).await {
+        let source = self.source.as_mut()?;
+        let bytes = match tokio::time::timeout(self.stall, source.next()).await {
             Ok(Some(Ok(bytes))) => bytes,
             Ok(Some(Err(error))) => {
+                self.source = None;
                 let lost = Error::unavailable("the body ended early").with_source(error);
                 return Some(Err(lost));
             }
-            Ok(None) => return None,
+            Ok(None) => {
+                self.source = None;
+                return None;
+            }
             Err(_) => return Some(Err(Error::timeout("the body stopped coming"))),
         };
         self.taken = self.taken.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
@@ -140,12 +175,16 @@ impl Intake {
 
 async fn read_json<T: DeserializeOwned>(
     request: Request,
-    limits: &Limits,
+    context: &Context,
     limit: u64,
 ) -> Result<T> {
-    let (parts, body) = request.into_parts();
-    check_json_type(&parts.headers)?;
-    let mut source = Upload(body).into_stream(limit, limits.body_stall);
+    check_json_type(request.headers())?;
+    let stall = context.doors.settings.limits.body_stall;
+    let upload = Upload { body: request.into_body(), tasks: context.tasks.clone() };
+    gather_json(upload.into_stream(limit, stall)).await
+}
+
+async fn gather_json<T: DeserializeOwned>(mut source: ByteStream) -> Result<T> {
     let mut text = BytesMut::new();
     while let Some(bytes) = source.next().await {
         text.extend_from_slice(&bytes?);

@@ -46,7 +46,7 @@ impl Stream {
     }
 
     /// The rest of the stream: stdout, stderr and the ending.
-    async fn rest(&mut self) -> Result<(Vec<u8>, Vec<u8>, Ending)> {
+    async fn rest(mut self) -> Result<(Vec<u8>, Vec<u8>, Ending)> {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         loop {
             match self.hear().await?.context("the stream ended early")? {
@@ -175,7 +175,7 @@ async fn attaching_starts_where_it_is_asked_to() -> Result<()> {
 async fn a_one_shot_sandbox_goes_with_its_stream() -> Result<()> {
     let server = Server::plain().await?;
     let wish = json!({"execution": {"code": "print(1)"}});
-    let mut stream = Stream::open(server.unix().await?, "/v1/run", wish).await?;
+    let stream = Stream::open(server.unix().await?, "/v1/run", wish).await?;
     assert_eq!(stream.rest().await?.0, b"1\n");
     eventually(LIMIT, "the sandbox is gone", || server.provider.count() == 0).await;
 
@@ -213,6 +213,7 @@ async fn the_end_of_the_server_is_told() -> Result<()> {
     };
     assert_eq!(body.error.kind, "unavailable");
     assert_eq!(stream.hear().await?, None);
+    drop(stream);
     server.end().await?;
     assert!(guest.is_busy(), "the command goes on");
     Ok(())
@@ -231,6 +232,7 @@ async fn a_dead_sandbox_is_told() -> Result<()> {
         anyhow::bail!("the error comes last")
     };
     assert_eq!(body.error.kind, "unavailable");
+    drop(stream);
     server.end().await
 }
 

@@ -44,8 +44,8 @@ struct Number {
 }
 
 async fn read(body: impl Into<Body>, limit: u64) -> Result<Number> {
-    let limits = Limits { body_stall: Duration::from_millis(50), ..Limits::STANDARD };
-    read_json(Request::new(body.into()), &limits, limit).await
+    let upload = Upload { body: body.into(), tasks: TaskTracker::new() };
+    gather_json(upload.into_stream(limit, Duration::from_millis(50))).await
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn a_body_that_stops_coming_is_given_up() {
 #[tokio::test]
 async fn an_upload_ends_after_its_first_error() {
     let endless = stream::repeat_with(|| Ok::<_, Error>(Bytes::from_static(&[0; 10])));
-    let upload = Upload(Body::from_stream(endless));
+    let upload = Upload { body: Body::from_stream(endless), tasks: TaskTracker::new() };
     let items: Vec<_> = upload.into_stream(25, Duration::from_secs(9)).collect().await;
     let sizes: Vec<_> = items.iter().map(|item| item.as_ref().map(Bytes::len).ok()).collect();
     assert_eq!(sizes, [Some(10), Some(10), None]);
