@@ -1,5 +1,7 @@
 //! What a user may type, as clap sees it. What it means is decided in the command's own file.
 
+#[cfg(test)]
+mod reference;
 pub(crate) mod sandbox;
 pub(crate) mod value;
 
@@ -9,8 +11,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, create, doctor, exec, info, key, logs, ls, mcp, mcp_config, prune, rm, run, serve,
-    shutdown, start, stats, stop,
+    audit, bench, cp, create, doctor, exec, image, info, key, logs, ls, mcp, mcp_config, prune, rm,
+    run, serve, shutdown, start, stats, stop,
 };
 
 /// Private computers for programs that nobody has read.
@@ -80,7 +82,9 @@ pub(crate) enum Command {
     #[command(alias = "delete")]
     Rm(rm::RmArgs),
     Exec(exec::ExecArgs),
+    Cp(cp::CpArgs),
     Logs(logs::LogsArgs),
+    Image(image::ImageArgs),
     Key(key::KeyArgs),
     Audit(audit::AuditArgs),
     Prune(prune::PruneArgs),
@@ -90,6 +94,7 @@ pub(crate) enum Command {
     #[command(name = "mcp-config")]
     McpConfig(mcp_config::McpConfigArgs),
     Doctor(doctor::DoctorArgs),
+    Bench(bench::BenchArgs),
 }
 
 /// Reads the command line. An error, and the answer to `--help`, has been shown already and ends

@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use infield_domain::{Error, Kind, Result};
 use infield_rest::wire::{self, ErrorBody, ErrorDetail};
 use serde::de::DeserializeOwned;
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 pub(crate) use request::{Request, segment};
@@ -38,11 +38,28 @@ const ANSWER_BYTES: usize = 64 << 20;
 /// How often a daemon of another build is replaced before two builds are seen to fight.
 const HAND_OVERS: u32 = 3;
 
-/// Reaches the daemon of one home.
+/// Reaches one daemon.
+#[derive(Clone)]
 pub(crate) struct Client {
-    home: Home,
+    reach: Reach,
+    caller: Caller,
+}
+
+/// Where the daemon is.
+#[derive(Clone)]
+enum Reach {
+    /// Behind the socket of a home on this machine.
+    Home(Home, Starts),
+    /// Behind a network address.
+    Network(String),
+}
+
+/// What every request says about its sender.
+#[derive(Clone)]
+struct Caller {
     name: HeaderValue,
-    starts: Starts,
+    host: HeaderValue,
+    authorization: Option<HeaderValue>,
 }
 
 /// Whether a missing daemon is started.
@@ -57,12 +74,26 @@ pub(crate) enum Starts {
 impl Client {
     /// A client for `home`. Nothing is done before the first request.
     pub(crate) fn new(home: Home, starts: Starts) -> Self {
-        Self { home, name: HeaderValue::from_static("cli"), starts }
+        let (name, host) = (HeaderValue::from_static("cli"), HeaderValue::from_static("localhost"));
+        let caller = Caller { name, host, authorization: None };
+        Self { reach: Reach::Home(home, starts), caller }
+    }
+
+    /// A client for a daemon that listens on `address`, such as `127.0.0.1:3986`.
+    pub(crate) fn over_network(address: &str, key: Option<&str>) -> Result<Self> {
+        let header = |text: &str| {
+            HeaderValue::from_str(text)
+                .map_err(|_| Error::invalid("an address and a key have printable letters only"))
+        };
+        let authorization = key.map(|key| header(&format!("Bearer {key}"))).transpose()?;
+        let name = HeaderValue::from_static("cli");
+        let caller = Caller { name, host: header(address)?, authorization };
+        Ok(Self { reach: Reach::Network(address.to_owned()), caller })
     }
 
     /// Names the client: the daemon makes it the owner of what the client makes.
     pub(crate) fn named(mut self, name: &str) -> Result<Self> {
-        self.name = HeaderValue::from_str(name)
+        self.caller.name = HeaderValue::from_str(name)
             .map_err(|_| Error::invalid("an owner name has printable ASCII letters only"))?;
         Ok(self)
     }
@@ -102,26 +133,45 @@ impl Client {
 
     /// Waits until the daemon that was asked to end has ended.
     pub(crate) async fn gone(&self) -> Result<()> {
-        connect::wait_for_end(&self.home).await
+        match &self.reach {
+            Reach::Home(home, _) => connect::wait_for_end(home).await,
+            Reach::Network(_) => Ok(()),
+        }
     }
 
-    async fn send(&self, mut request: Request) -> Result<Response<Incoming>> {
+    async fn send(&self, request: Request) -> Result<Response<Incoming>> {
+        match &self.reach {
+            Reach::Home(home, starts) => self.send_home(home, *starts, request).await,
+            Reach::Network(address) => {
+                let stream = connect::dial(address).await?;
+                let response = exchange(stream, request, &self.caller).await?;
+                if is_success(&response) {
+                    return Ok(response);
+                }
+                Err(domain_error(failure(response).await?))
+            }
+        }
+    }
+
+    async fn send_home(
+        &self,
+        home: &Home,
+        starts: Starts,
+        mut request: Request,
+    ) -> Result<Response<Incoming>> {
         for _ in 0..HAND_OVERS {
-            let stream = connect::open(&self.home, self.starts).await?;
+            let stream = connect::open(home, starts).await?;
             let again = request.again();
-            let response = self.send_once(stream, request).await?;
-            if response.status().is_success()
-                || response.status() == StatusCode::SWITCHING_PROTOCOLS
-            {
+            let response = exchange(stream, request, &self.caller).await?;
+            if is_success(&response) {
                 return Ok(response);
             }
             let detail = failure(response).await?;
             match again {
-                Some(next) if detail.code.as_deref() == Some("build") => {
-                    if self.starts == Starts::Nothing {
-                        return Err(domain_error(detail));
-                    }
-                    connect::hand_over(&self.home, &self.name).await?;
+                Some(next)
+                    if starts == Starts::Daemon && detail.code.as_deref() == Some("build") =>
+                {
+                    connect::hand_over(home, &self.caller).await?;
                     request = next;
                 }
                 Some(_) | None => return Err(domain_error(detail)),
@@ -130,17 +180,17 @@ impl Client {
         Err(Error::conflict("another build of infield starts its daemon again and again")
             .with_hint("use one build, or give each its own `--home`"))
     }
+}
 
-    async fn send_once(&self, stream: UnixStream, request: Request) -> Result<Response<Incoming>> {
-        exchange(stream, request, &self.name).await
-    }
+fn is_success(response: &Response<Incoming>) -> bool {
+    response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS
 }
 
 /// Sends one request over a fresh connection, and waits for the head of the answer.
 async fn exchange(
-    stream: UnixStream,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     request: Request,
-    name: &HeaderValue,
+    caller: &Caller,
 ) -> Result<Response<Incoming>> {
     let lost = |source: hyper::Error| {
         Error::unavailable("the daemon closed the connection without an answer")
@@ -150,9 +200,12 @@ async fn exchange(
     let patience = request.patience().unwrap_or(PATIENCE);
     let mut request = request.into_http()?;
     let headers = request.headers_mut();
-    headers.insert(header::HOST, HeaderValue::from_static("localhost"));
+    headers.insert(header::HOST, caller.host.clone());
     headers.insert(wire::BUILD_HEADER, HeaderValue::from_static(BUILD));
-    headers.insert(wire::CLIENT_HEADER, name.clone());
+    headers.insert(wire::CLIENT_HEADER, caller.name.clone());
+    if let Some(authorization) = &caller.authorization {
+        headers.insert(header::AUTHORIZATION, authorization.clone());
+    }
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
     // The task ends with the connection: when both its user and the daemon are done with it.

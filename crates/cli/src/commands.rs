@@ -10,9 +10,12 @@ use crate::client::{Client, Starts};
 use crate::home::Home;
 
 pub(crate) mod audit;
+pub(crate) mod bench;
+pub(crate) mod cp;
 pub(crate) mod create;
 pub(crate) mod doctor;
 pub(crate) mod exec;
+pub(crate) mod image;
 pub(crate) mod info;
 pub(crate) mod key;
 pub(crate) mod logs;
@@ -45,13 +48,16 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Start(args) => with_daemon(&global, async |client| start::run(client, args).await),
         Command::Stop(args) => with_daemon(&global, async |client| stop::run(client, args).await),
         Command::Rm(args) => with_daemon(&global, async |client| rm::run(client, args).await),
+        Command::Cp(args) => with_daemon(&global, async |client| cp::run(client, args).await),
         Command::Logs(args) => with_daemon(&global, async |client| logs::run(client, args).await),
+        Command::Image(args) => with_daemon(&global, async |client| image::run(client, args).await),
         Command::Key(args) => with_daemon(&global, async |client| key::run(client, args).await),
         Command::Audit(args) => with_daemon(&global, async |client| audit::run(client, args).await),
         Command::Prune(args) => with_daemon(&global, async |client| prune::run(client, args).await),
         Command::Doctor(args) => {
             with_daemon(&global, async |client| doctor::run(client, args).await)
         }
+        Command::Bench(args) => bench::run(&global, args),
         Command::Mcp(args) => mcp::run(&global, args),
         Command::Shutdown(args) => shutdown::run(&global, args),
     }

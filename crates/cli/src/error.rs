@@ -44,3 +44,6 @@ pub(crate) fn render(error: &Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,11 +12,12 @@ mod commands;
 mod error;
 mod follow;
 mod home;
-// landing
+mod landing;
 mod output;
 mod serve;
 mod stdio;
 mod terminal;
+mod transfer;
 
 fn main() -> ExitCode {
     // The processes of the daemon are this binary again; they must not pay for the command line,

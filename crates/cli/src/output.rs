@@ -133,3 +133,6 @@ pub(crate) fn state_style(state: State) -> Style {
         State::Stopped | State::Deleted => FAINT,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,7 +42,12 @@ impl Stdio {
     }
 
     fn new(descriptor: BorrowedFd<'static>, interest: Interest) -> io::Result<Self> {
-        let watched = match AsyncFd::register_with_interest(descriptor, interest) {
+        #[expect(
+            deprecated,
+            reason = "what replaces it is unsafe because a descriptor type may change its number; \
+                      `BorrowedFd` never does"
+        )]
+        let watched = match AsyncFd::try_with_interest(descriptor, interest) {
             Ok(watched) => Some(watched),
             Err(refused) => match refused.into_parts().1 {
                 // EPERM: this kind of file cannot be watched, epoll_ctl(2).

@@ -4,7 +4,6 @@
 //! release build aborts without dropping anything. Signals reach neither: whoever holds [`Raw`]
 //! handles them and returns.
 
-use std::io::IsTerminal;
 use std::sync::OnceLock;
 
 use infield_domain::command::TerminalSize;
@@ -47,13 +46,8 @@ impl Drop for Raw {
 }
 
 fn restore(before: &Termios) {
-    // A terminal that is gone needs no mode; there is nobody left to tell.
-    drop(termios::tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, before));
-}
-
-/// Whether both ends of a conversation are a terminal.
-pub(crate) fn is_interactive() -> bool {
-    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+    // A terminal that is gone needs no mode, and there is nobody left to tell.
+    let _gone = termios::tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, before);
 }
 
 /// The size of the terminal, or 80 by 24 where it does not say.

@@ -9,14 +9,13 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http::HeaderValue;
 use infield_domain::{Error, Kind, Result};
 use infield_rest::wire::{Shutdown, ShutdownSandboxes};
 use rustix::fs::{Mode, OFlags};
-use tokio::net::UnixStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, sleep};
 
-use super::{Request, Starts, domain_error, exchange, failure};
+use super::{Caller, Request, Starts, domain_error, exchange, failure};
 use crate::home::Home;
 
 /// How long a daemon may take until it takes connections.
@@ -50,11 +49,23 @@ pub(super) async fn open(home: &Home, starts: Starts) -> Result<UnixStream> {
     }
 }
 
+/// A connection to a daemon that listens on `address`.
+pub(super) async fn dial(address: &str) -> Result<TcpStream> {
+    let stream = TcpStream::connect(address)
+        .await
+        .map_err(|error| Error::unavailable(format!("cannot reach `{address}`: {error}")))?;
+    // One small request and its answer: waiting to fill a packet would cost more than they do.
+    stream
+        .set_nodelay(true)
+        .map_err(|source| Error::internal("cannot set up the connection").with_source(source))?;
+    Ok(stream)
+}
+
 /// Asks a daemon of another build to end, and waits until it has. Its sandboxes go on.
-pub(super) async fn hand_over(home: &Home, name: &HeaderValue) -> Result<()> {
+pub(super) async fn hand_over(home: &Home, caller: &Caller) -> Result<()> {
     let Some(stream) = connect(home).await? else { return Ok(()) };
     let request = Request::post("/v1/shutdown", &Shutdown { sandboxes: ShutdownSandboxes::Keep })?;
-    let response = exchange(stream, request, name).await?;
+    let response = exchange(stream, request, caller).await?;
     if !response.status().is_success() {
         return Err(domain_error(failure(response).await?));
     }

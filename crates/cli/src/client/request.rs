@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, header};
+use http::{HeaderName, HeaderValue, Method, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use hyper::body::Frame;
@@ -22,6 +22,7 @@ pub(crate) struct Request {
     content: Content,
     upgrades: bool,
     patience: Option<Duration>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 enum Content {
@@ -55,12 +56,26 @@ impl Request {
     }
 
     fn new(method: Method, target: impl Into<String>, content: Content) -> Self {
-        Self { method, target: target.into(), content, upgrades: false, patience: None }
+        Self {
+            method,
+            target: target.into(),
+            content,
+            upgrades: false,
+            patience: None,
+            headers: Vec::new(),
+        }
     }
 
     /// Waits this long for the answer to begin.
     pub(crate) fn patient(mut self, patience: Duration) -> Self {
         self.patience = Some(patience);
+        self
+    }
+
+    /// Adds a header.
+    pub(crate) fn header(mut self, name: &'static str, value: &'static str) -> Self {
+        let name = HeaderName::from_static(name);
+        self.headers.push((name, HeaderValue::from_static(value)));
         self
     }
 
@@ -99,8 +114,14 @@ impl Request {
             Content::Json(json) => Content::Json(json.clone()),
             Content::Stream(_) => return None,
         };
-        let (method, target) = (self.method.clone(), self.target.clone());
-        Some(Self { method, target, content, upgrades: self.upgrades, patience: self.patience })
+        Some(Self {
+            method: self.method.clone(),
+            target: self.target.clone(),
+            content,
+            upgrades: self.upgrades,
+            patience: self.patience,
+            headers: self.headers.clone(),
+        })
     }
 
     pub(super) fn into_http(self) -> Result<http::Request<Body>> {
@@ -118,6 +139,7 @@ impl Request {
             Error::invalid("the request has an address that cannot be sent").with_source(source)
         })?;
         let headers = request.headers_mut();
+        headers.extend(self.headers);
         if let Some(media_type) = media_type {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
         }

@@ -78,6 +78,7 @@ fn hello(args: McpArgs) -> Result<McpHello> {
             image: args.image,
             language: args.language.map(|language| language.as_str().to_owned()),
             persistent: args.persistent.then_some(true),
+            foreground_ms: None,
         },
     })
 }
@@ -131,3 +132,6 @@ async fn carry(pipe: impl AsyncRead + AsyncWrite + Unpin) -> Result<()> {
         Err(error) => Err(broken(error)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -204,3 +204,6 @@ fn read_file(word: &str) -> Result<InlineFile> {
     };
     Ok(InlineFile { path: target, content: Content::of(&read_bytes(&source)?) })
 }
+
+#[cfg(test)]
+mod tests;

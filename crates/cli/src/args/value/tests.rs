@@ -1,7 +1,10 @@
 use super::*;
 
 #[track_caller]
-fn check<T: PartialEq + std::fmt::Debug>(found: Result<T, String>, expected: Option<T>) {
+fn check<T: PartialEq + std::fmt::Debug>(
+    found: std::result::Result<T, String>,
+    expected: Option<T>,
+) {
     assert_eq!(found.ok(), expected);
 }
 

@@ -1,0 +1,173 @@
+//! The figures, for people and for programs.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::crowd::{Crowd, Rate};
+use super::measure::Row;
+use super::subject::Subject;
+use crate::output::{BAD, FAINT, GOOD, HEADING, Table};
+
+/// What is compared with what, and how many times as long it may take.
+const COMPARISONS: &[(&str, Subject, Subject, f64)] = &[
+    ("new sandbox to Python's output / chroot", Subject::RunPython, Subject::ChrootPython, 1.35),
+    ("infield run / bwrap, whole process", Subject::RunProcess, Subject::BwrapProcess, 1.1),
+    ("static program in a new sandbox / on the host", Subject::RunStatic, Subject::HostStatic, 6.0),
+    ("/bin/true in a running sandbox / on the host", Subject::ExecTrue, Subject::HostTrue, 2.0),
+];
+
+/// KiB that an idle sandbox may hold.
+const KIB_EACH: f64 = 1_536.0;
+
+/// How many times as long one more may take as the first.
+const ONE_MORE: f64 = 1.5;
+
+/// Everything that was measured.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Report {
+    machine: Machine,
+    rounds: u32,
+    pub(super) latencies: Vec<Row>,
+    ratios: Vec<Ratio>,
+    pub(super) rates: Vec<Rate>,
+    pub(super) crowd: Option<Crowd>,
+    pub(super) left_out: Vec<String>,
+}
+
+/// Where it was measured.
+#[derive(Clone, Debug, Serialize)]
+struct Machine {
+    cpus: usize,
+    memory_gib: f64,
+    kernel: String,
+    cpu: String,
+    load: String,
+    profile: &'static str,
+}
+
+/// Two medians, compared.
+#[derive(Clone, Debug, Serialize)]
+struct Ratio {
+    what: &'static str,
+    ratio: f64,
+    goal: f64,
+    holds: bool,
+}
+
+impl Report {
+    /// Without figures.
+    pub(super) fn new(rounds: u32) -> Self {
+        Self {
+            machine: Machine::look(),
+            rounds,
+            latencies: Vec::new(),
+            ratios: Vec::new(),
+            rates: Vec::new(),
+            crowd: None,
+            left_out: Vec::new(),
+        }
+    }
+
+    /// Compares the medians that are there.
+    pub(super) fn compare(&mut self) {
+        let median = |subject| {
+            self.latencies.iter().find(|row| row.subject == subject).map(|row| row.median_ms)
+        };
+        let ratios = COMPARISONS.iter().filter_map(|(what, ours, theirs, goal)| {
+            let ratio = median(*ours)? / median(*theirs)?;
+            Some(Ratio { what, ratio, goal: *goal, holds: ratio <= *goal })
+        });
+        self.ratios = ratios.collect();
+    }
+
+    /// Tables.
+    pub(super) fn render(&self) -> String {
+        let machine = &self.machine;
+        let mut text = format!(
+            "{HEADING}{} processors ({}), {:.0} GiB, Linux {}, load {}{HEADING:#}\n\n",
+            machine.cpus, machine.cpu, machine.memory_gib, machine.kernel, machine.load
+        );
+        if machine.profile != "release" {
+            text.push_str("This is a debug build: its figures say nothing.\n\n");
+        }
+        text.push_str(&self.render_latencies());
+        text.push('\n');
+        text.push_str(&self.render_ratios());
+        text.push('\n');
+        text.push_str(&self.render_rates());
+        for line in &self.left_out {
+            writeln!(text, "{FAINT}left out: {line}{FAINT:#}").expect("a string takes every write");
+        }
+        text
+    }
+
+    fn render_latencies(&self) -> String {
+        let mut table = Table::new(&["MILLISECONDS", "MIN", "MEDIAN", "P90", "ROUNDS"]);
+        for row in &self.latencies {
+            table.row([
+                row.what.to_owned(),
+                format!("{:.2}", row.min_ms),
+                format!("{:.2}", row.median_ms),
+                format!("{:.2}", row.p90_ms),
+                row.rounds.to_string(),
+            ]);
+        }
+        table.render()
+    }
+
+    fn render_ratios(&self) -> String {
+        let mut table = Table::new(&["MEDIANS COMPARED", "RATIO", "GOAL"]);
+        let mut row = |what: &str, found: String, goal: String, holds: bool| {
+            let style = if holds { GOOD } else { BAD };
+            let plain = anstyle::Style::new();
+            table.styled([(what.to_owned(), plain), (found, style), (goal, plain)]);
+        };
+        for ratio in &self.ratios {
+            let goal = format!("{:.2}", ratio.goal);
+            row(ratio.what, format!("{:.2}", ratio.ratio), goal, ratio.holds);
+        }
+        if let Some(crowd) = &self.crowd {
+            let what = format!("one more beside {} / the first", crowd.alive);
+            let holds = crowd.ratio <= ONE_MORE;
+            row(&what, format!("{:.2}", crowd.ratio), format!("{ONE_MORE:.2}"), holds);
+            let what = format!("memory of each of {} idle ones", crowd.alive);
+            let (found, goal) = (crowd.kib_each / 1024.0, KIB_EACH / 1024.0);
+            row(&what, format!("{found:.2} MiB"), format!("{goal:.2} MiB"), found < goal);
+        }
+        table.render()
+    }
+
+    fn render_rates(&self) -> String {
+        let mut table = Table::new(&["MANY SANDBOXES", "PER SECOND"]);
+        for rate in &self.rates {
+            let what = format!("created, {} at once", rate.at_once);
+            table.row([what, format!("{:.0}", rate.per_second)]);
+        }
+        if let Some(crowd) = &self.crowd {
+            table.row(["deleted".to_owned(), format!("{:.0}", crowd.deleted_per_second)]);
+        }
+        if self.rates.is_empty() && self.crowd.is_none() { String::new() } else { table.render() }
+    }
+}
+
+impl Machine {
+    fn look() -> Self {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let field = |text: &str, name: &str| {
+            let line = text.lines().find(|line| line.starts_with(name));
+            line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned())
+        };
+        let memory = field(&read("/proc/meminfo"), "MemTotal").unwrap_or_default();
+        let kib: f64 = memory.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or_default();
+        let system = rustix::system::uname();
+        Self {
+            cpus: std::thread::available_parallelism().map_or(0, usize::from),
+            memory_gib: kib / 1_048_576.0,
+            kernel: system.release().to_string_lossy().into_owned(),
+            cpu: field(&read("/proc/cpuinfo"), "model name").unwrap_or_default(),
+            load: read("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned(),
+            profile: if cfg!(debug_assertions) { "debug" } else { "release" },
+        }
+    }
+}
