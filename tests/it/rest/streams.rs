@@ -29,10 +29,15 @@ impl Stream {
         anyhow::ensure!(reply.status == 101, "{} {}", reply.status, reply.json());
         assert_eq!(reply.header("upgrade"), Some("infield-stream"));
         assert!(reply.header("infield-request-id").is_some());
+        Ok(Self::of(client))
+    }
+
+    /// The frames of a connection that was upgraded.
+    fn of(client: Client) -> Self {
         let (ahead, wire) = client.into_stream();
         let (reader, writer) = tokio::io::split(wire);
         let reader = FrameReader::new(Cursor::new(ahead).chain(reader));
-        Ok(Self { reader, writer: FrameWriter::new(writer) })
+        Self { reader, writer: FrameWriter::new(writer) }
     }
 
     async fn hear(&mut self) -> Result<Option<ServerFrame>> {
@@ -93,15 +98,18 @@ async fn a_stream_carries_everything() -> Result<()> {
 async fn a_key_streams_over_the_network() -> Result<()> {
     let server = Server::plain().await?;
     server.sandbox("box").await?;
-    let key = server.key("ci", &["read", "execute"]).await?;
+    let key = server.key("ci", &["read", "manage", "execute"]).await?;
     let body = json!({"command": "echo hi"});
-    let mut client = server.tcp().await?;
-    let reply = client.ask(&head(BOX, &body), body.to_string()).await?;
+    let reply = server.tcp().await?.ask(&head(BOX, &body), body.to_string()).await?;
     assert_eq!(reply.status, 401, "no key, no stream");
-    let mut client = server.tcp().await?;
-    let head = format!("{}\nAuthorization: Bearer {key}", head(BOX, &body));
-    let reply = client.ask(&head, body.to_string()).await?;
+    let keyed = |target, body| format!("{}\nAuthorization: Bearer {key}", head(target, body));
+    let reply = server.tcp().await?.ask(&keyed(BOX, &body), body.to_string()).await?;
     assert_eq!((reply.status, reply.error().0.as_str()), (404, "not_found"), "not its sandbox");
+    let body = json!({"execution": body});
+    let mut client = server.tcp().await?;
+    let reply = client.ask(&keyed("/v1/run", &body), body.to_string()).await?;
+    assert_eq!(reply.status, 101);
+    assert_eq!(Stream::of(client).rest().await?.0, b"hi\n");
     server.end().await
 }
 
