@@ -71,6 +71,15 @@ pub struct Write {
     pub permissions: Option<u32>,
 }
 
+/// What a removal takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// A file, a link or an empty folder.
+    One,
+    /// Also a folder with everything in it.
+    Tree,
+}
+
 /// A bounded walk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct List {

@@ -11,7 +11,7 @@ use futures_core::Stream as AsyncStream;
 use futures_core::future::BoxFuture;
 
 use crate::command::{Command, Execution, OutputPage, ProcessEvent, ProcessInput, Signal, Stream};
-use crate::files::{Edit, FileEntry, List, Listing, Match, Range, Search, Write};
+use crate::files::{Edit, FileEntry, List, Listing, Match, Range, Removal, Search, Write};
 use crate::{ExecutionId, GuestPath, Result};
 
 /// Bytes that come bit by bit; ends after the first error.
@@ -83,8 +83,8 @@ pub trait Guest: Send + Sync {
     fn edit(&self, edit: Edit) -> BoxFuture<'_, Result<u64>>;
     /// Makes a folder and the missing ones above it.
     fn make_directory(&self, path: &GuestPath) -> BoxFuture<'_, Result<()>>;
-    /// Removes a file, or a folder with what is in it when `recursive`.
-    fn remove(&self, path: &GuestPath, recursive: bool) -> BoxFuture<'_, Result<()>>;
+    /// Removes what is at a path.
+    fn remove(&self, path: &GuestPath, what: Removal) -> BoxFuture<'_, Result<()>>;
     /// Moves a file or folder; refuses when the target exists.
     fn rename(&self, from: &GuestPath, to: &GuestPath) -> BoxFuture<'_, Result<()>>;
     /// Searches by name and content.

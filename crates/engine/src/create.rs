@@ -62,7 +62,7 @@ impl Engine {
         let chosen = create.name.is_some();
         let mut sandbox = self.new_record(who, create);
         for _ in 0..NAME_TRIES {
-            let (driver, seat) = Driver::new(self, sandbox.clone(), once == Use::Single);
+            let (driver, seat) = Driver::new(self, sandbox.clone(), once);
             match self.registry().insert(&seat, self.settings().max_sandboxes) {
                 Ok(()) => return self.bring_up(driver, seat, sandbox).await,
                 Err(Taken::Name(_)) if !chosen => sandbox.spec.name = names::sandbox_name(),

@@ -19,6 +19,7 @@ use infield_domain::{Error, Kind, Result, SandboxId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::activity::Activity;
+use crate::create::Use;
 use crate::driver::perform::{Performed, movement};
 use crate::driver::queue::{Pushed, Queue, Wish};
 use crate::{Engine, schedule};
@@ -113,13 +114,13 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// Prepares a driver for a sandbox in whatever state it is recorded.
-    pub(crate) fn new(engine: &Engine, sandbox: Sandbox, single_use: bool) -> (Self, Arc<Seat>) {
+    pub(crate) fn new(engine: &Engine, sandbox: Sandbox, once: Use) -> (Self, Arc<Seat>) {
         let (wishes, inbox) = mpsc::channel(64);
         let (view, reader) = watch::channel(Arc::new(sandbox.clone()));
         let seat = Arc::new(Seat {
             id: sandbox.id.clone(),
             owner: sandbox.owner.clone(),
-            single_use,
+            single_use: once == Use::Single,
             activity: Activity::new(sandbox.active_at),
             wishes,
             view: reader,

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures_core::Stream as AsyncStream;
 use infield_domain::command::{Ending, Execution, ProcessEvent, StoppedBy, Stream};
+use infield_domain::files::Removal;
 use infield_domain::guest::{ProcessEvents, ReadOutput};
 use infield_domain::lifecycle::{Cause, Reason, State};
 use infield_domain::{GuestPath, Kind, Principal, Result};
@@ -121,7 +122,7 @@ impl Tenancy {
         if self.inside.seat.single_use {
             self.delete_sandbox().await;
         } else if let Some(folder) = self.folder.take() {
-            let removed = self.inside.guest.remove(&folder, true).await;
+            let removed = self.inside.guest.remove(&folder, Removal::Tree).await;
             if let Err(error) = removed {
                 tracing::debug!(%error, "a private folder of a command stays");
             }

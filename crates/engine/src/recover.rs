@@ -25,6 +25,7 @@ use infield_domain::sandbox::Sandbox;
 use infield_domain::{Kind, Principal, Result, SandboxId};
 use infield_store::{ExecutionRow, SandboxRow};
 
+use crate::create::Use;
 use crate::driver::queue::Wish;
 use crate::driver::{Driver, Seat};
 use crate::lease::{Lease, Tenancy, lost, outcome_word};
@@ -150,7 +151,8 @@ impl Engine {
         let open = open.unwrap_or_default();
         let begin = beginning(sandbox.state, found);
         self.clear(&sandbox, begin.clear).await;
-        let (mut driver, seat) = Driver::new(self, sandbox, single_use);
+        let (mut driver, seat) =
+            Driver::new(self, sandbox, if single_use { Use::Single } else { Use::Many });
         if let Err(_taken) = self.registry().insert(&seat, u32::MAX) {
             // The database keeps names and keys unique; this is a fault of ours.
             tracing::error!(id = %seat.id, "two records of one name");

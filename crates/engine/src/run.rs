@@ -9,7 +9,7 @@ use infield_domain::files::{Write, WriteMode};
 use infield_domain::guest::{ByteStream, Guest, Process};
 use infield_domain::sandbox::{Sandbox, Spec};
 use infield_domain::{
-    Error, ExecutionId, GuestPath, ImageName, Kind, Permission, Principal, Result, SandboxId,
+    Error, ExecutionId, GuestPath, ImageName, Kind, Permission, Principal, Result,
 };
 use infield_store::ExecutionRow;
 
@@ -241,42 +241,17 @@ impl Engine {
             keep_output: false,
         });
         let options = start.options;
-        place_files(&handle, &sandbox.spec, options.files).await?;
+        place_files(&handle, &sandbox.spec, &options.files).await?;
         let about = About { handle: &handle, spec: &sandbox.spec, id: &execution.id };
+        let stdin = options.stdin.clone();
         let prepared = match start.program {
-            Program::Command(command) => prepare_command(command, options.stdin),
-            Program::Code(code) => run_code::prepare(&about, &lease, code, options.stdin).await?,
+            Program::Command(command) => prepare_command(command, stdin),
+            Program::Code(code) => run_code::prepare(&about, &lease, code, stdin).await?,
         };
-        let directory = options.working_directory.as_ref();
-        let directory = directory.map(|path| absolute(&sandbox.spec, path)).transpose()?;
-        let mut environment = sandbox.spec.environment.clone();
-        environment.extend(options.environment);
-        environment.extend(prepared.environment);
-        let command = Command {
-            id: execution.id.clone(),
-            argv: Vec::new(),
-            environment,
-            working_directory: directory.unwrap_or(sandbox.spec.working_directory.clone()),
-            user: options.user.unwrap_or(sandbox.spec.user.clone()),
-            stdin: Stdin::Empty,
-            terminal: options.terminal,
-            timeout_ms,
-            on_disconnect: options.on_disconnect,
-        };
-        let row = ExecutionRow { sandbox_id: sandbox.id.clone(), execution: execution.clone() };
-        // Recorded while it starts: the record is there before the caller learns the id.
-        let recorded = self.records().call(move |store| store.put_execution(&row));
-        let spawned = spawn_first(&*handle.guest, command, prepared.attempts, prepared.missing);
-        let (spawned, recorded) = tokio::join!(spawned, recorded);
-        let process = match spawned {
-            Ok(process) => process,
-            Err(error) => {
-                self.forget_start(&sandbox.id, execution);
-                return Err(error);
-            }
-        };
+        let plots = prepared.plots.clone();
+        let command = command_for(&about, options, &prepared.environment, timeout_ms)?;
+        let process = self.launch(&about, command, prepared, execution.clone()).await?;
         lease.started();
-        recorded?;
         let events = Followed::over(process.events, lease.clone());
         Ok(Run {
             sandbox: masked(&sandbox),
@@ -286,8 +261,33 @@ impl Engine {
             process: Process { events, input: process.input },
             lease,
             inside: handle,
-            plots: prepared.plots,
+            plots,
         })
+    }
+
+    /// Starts the command, and records it while it starts: the record is there before the caller
+    /// learns the id.
+    async fn launch(
+        &self,
+        about: &About<'_>,
+        command: Command,
+        prepared: Prepared,
+        mut execution: Execution,
+    ) -> Result<Process> {
+        let sandbox_id = about.handle.seat.id.clone();
+        let row = ExecutionRow { sandbox_id: sandbox_id.clone(), execution: execution.clone() };
+        let recorded = self.records().call(move |store| store.put_execution(&row));
+        let guest = &*about.handle.guest;
+        let spawned = spawn_first(guest, command, prepared.attempts, prepared.missing);
+        let (spawned, recorded) = tokio::join!(spawned, recorded);
+        if spawned.is_err() {
+            // A command that never started is recorded as one that its shell did not find.
+            let ending = Ending { exit_code: 127, signal: None, stopped_by: None, wall_ms: 0 };
+            execution.ending = Some(ending);
+            let row = ExecutionRow { sandbox_id, execution };
+            self.records().post("execution", move |store| store.put_execution(&row));
+        }
+        recorded.and(spawned)
     }
 
     async fn enter_temporary(&self, who: &Principal, create: CreateSandbox) -> Result<Inside> {
@@ -300,14 +300,6 @@ impl Engine {
             Error::unavailable(format!("sandbox `{}` ended at once", seat.id))
                 .with_hint("see its cause, and try again")
         })
-    }
-
-    /// A command that never started is recorded as one that its shell did not find.
-    fn forget_start(&self, sandbox_id: &SandboxId, mut execution: Execution) {
-        execution.ending =
-            Some(Ending { exit_code: 127, signal: None, stopped_by: None, wall_ms: 0 });
-        let row = ExecutionRow { sandbox_id: sandbox_id.clone(), execution };
-        self.records().post("execution", move |store| store.put_execution(&row));
     }
 }
 
@@ -347,11 +339,36 @@ fn check(start: &Start) -> Result<Option<u64>> {
     }
 }
 
-async fn place_files(handle: &Handle, spec: &Spec, files: Vec<PlacedFile>) -> Result<()> {
+fn command_for(
+    about: &About<'_>,
+    options: RunOptions,
+    own: &BTreeMap<String, String>,
+    timeout_ms: Option<u64>,
+) -> Result<Command> {
+    let spec = about.spec;
+    let directory = options.working_directory.as_ref();
+    let directory = directory.map(|path| absolute(spec, path)).transpose()?;
+    let mut environment = spec.environment.clone();
+    environment.extend(options.environment);
+    environment.extend(own.clone());
+    Ok(Command {
+        id: about.id.clone(),
+        argv: Vec::new(),
+        environment,
+        working_directory: directory.unwrap_or(spec.working_directory.clone()),
+        user: options.user.unwrap_or(spec.user.clone()),
+        stdin: Stdin::Empty,
+        terminal: options.terminal,
+        timeout_ms,
+        on_disconnect: options.on_disconnect,
+    })
+}
+
+async fn place_files(handle: &Handle, spec: &Spec, files: &[PlacedFile]) -> Result<()> {
     for file in files {
         let path = absolute(spec, &file.path)?;
         let write = Write { path, mode: WriteMode::Replace, permissions: None };
-        handle.guest.write(write, once(file.content)).await?;
+        handle.guest.write(write, once(file.content.clone())).await?;
     }
     Ok(())
 }

@@ -72,6 +72,14 @@ impl Daemon {
         self.runtime.as_ref().expect("it was not killed").block_on(work)
     }
 
+    /// Begins something that is in the middle when the daemon is killed.
+    pub(crate) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        self.runtime.as_ref().expect("it was not killed").spawn(work)
+    }
+
     /// Ends it as SIGKILL does: no task of it does anything more.
     pub(crate) fn kill(mut self) {
         if let Some(runtime) = self.runtime.take() {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use futures_core::future::BoxFuture;
 use infield_domain::command::{Command, Execution, OutputPage, Signal};
-use infield_domain::files::{Edit, FileEntry, List, Listing, Match, Range, Search, Write};
+use infield_domain::files::{Edit, FileEntry, List, Listing, Match, Range, Removal, Search, Write};
 use infield_domain::guest::{ByteStream, Guest, Process, ReadOutput};
 use infield_domain::{ExecutionId, GuestPath, Result};
 use tokio::net::UnixStream;
@@ -99,7 +99,8 @@ impl Guest for Client {
         Box::pin(files::done(self, Request::MakeDirectory(path.to_string())))
     }
 
-    fn remove(&self, path: &GuestPath, recursive: bool) -> BoxFuture<'_, Result<()>> {
+    fn remove(&self, path: &GuestPath, what: Removal) -> BoxFuture<'_, Result<()>> {
+        let recursive = what == Removal::Tree;
         Box::pin(files::done(self, Request::Remove { path: path.to_string(), recursive }))
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_core::future::BoxFuture;
 use infield_domain::command::{Command, Execution, OutputPage, Signal, StoppedBy};
-use infield_domain::files::{Edit, FileEntry, List, Listing, Match, Range, Search, Write};
+use infield_domain::files::{Edit, FileEntry, List, Listing, Match, Range, Removal, Search, Write};
 use infield_domain::guest::{ByteStream, Guest, Process, ReadOutput};
 use infield_domain::{Error, ExecutionId, GuestPath, Result};
 use tokio_util::sync::CancellationToken;
@@ -188,8 +188,8 @@ impl Guest for FakeGuest {
         ready(self.with_files(|files| files.make_directory(path)))
     }
 
-    fn remove(&self, path: &GuestPath, recursive: bool) -> BoxFuture<'_, Result<()>> {
-        ready(self.with_files(|files| files.remove(path, recursive)))
+    fn remove(&self, path: &GuestPath, what: Removal) -> BoxFuture<'_, Result<()>> {
+        ready(self.with_files(|files| files.remove(path, what)))
     }
 
     fn rename(&self, from: &GuestPath, to: &GuestPath) -> BoxFuture<'_, Result<()>> {

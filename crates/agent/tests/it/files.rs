@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use infield_domain::files::{Edit, FileKind, List, Range, Search, Write, WriteMode};
+use infield_domain::files::{Edit, FileKind, List, Range, Removal, Search, Write, WriteMode};
 use infield_domain::guest::{ByteStream, Guest};
 use infield_domain::{Error, Kind, Result};
 
@@ -210,11 +210,11 @@ fn folders_are_made_moved_and_removed() {
     assert!(there("new/g") && !there("a/f"));
     assert_eq!(kind(agent.wait(client.rename(&path("new/g"), &path("a")))).0, Kind::Conflict);
     assert_eq!(kind(agent.wait(client.rename(&path("none"), &path("z")))).0, Kind::NotFound);
-    assert_eq!(kind(agent.wait(client.remove(&path("a"), false))).0, Kind::Conflict);
-    agent.wait(client.remove(&path("a"), true)).expect("is removed");
-    agent.wait(client.remove(&path("new/g"), false)).expect("is removed");
-    agent.wait(client.remove(&path("new"), false)).expect("is removed");
-    assert_eq!(kind(agent.wait(client.remove(&path("new"), true))).0, Kind::NotFound);
+    assert_eq!(kind(agent.wait(client.remove(&path("a"), Removal::One))).0, Kind::Conflict);
+    agent.wait(client.remove(&path("a"), Removal::Tree)).expect("is removed");
+    agent.wait(client.remove(&path("new/g"), Removal::One)).expect("is removed");
+    agent.wait(client.remove(&path("new"), Removal::One)).expect("is removed");
+    assert_eq!(kind(agent.wait(client.remove(&path("new"), Removal::Tree))).0, Kind::NotFound);
     assert_eq!(fs::read_dir(agent.workspace()).expect("is there").count(), 0);
 }
 
@@ -222,7 +222,7 @@ fn folders_are_made_moved_and_removed() {
 fn removing_a_tree_does_not_follow_links() {
     let agent = Agent::start();
     agent.shell("mkdir keep gone; touch keep/f; ln -s ../keep gone/link");
-    agent.wait(agent.client.remove(&path("gone"), true)).expect("is removed");
+    agent.wait(agent.client.remove(&path("gone"), Removal::Tree)).expect("is removed");
     assert!(agent.workspace().join("keep/f").exists());
 }
 

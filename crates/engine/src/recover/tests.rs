@@ -49,18 +49,14 @@ impl Scene {
         self.provider.delay(operation, FOREVER);
         let before = self.provider.calls(operation);
         let (engine, who) = (daemon.engine.clone(), self.who.clone());
-        let begun = daemon.run(async move {
-            tokio::spawn(async move {
-                match operation {
-                    Operation::Create => engine.create_sandbox(&who, named("web")).await,
-                    Operation::Start => engine.start_sandbox(&who, "web").await,
-                    Operation::Stop => engine.stop_sandbox(&who, "web").await,
-                    Operation::Delete => engine.delete_sandbox(&who, "web").await,
-                    Operation::Inventory | Operation::Usage => {
-                        engine.get_sandbox(&who, "web").await
-                    }
-                }
-            })
+        let begun = daemon.spawn(async move {
+            match operation {
+                Operation::Create => engine.create_sandbox(&who, named("web")).await,
+                Operation::Start => engine.start_sandbox(&who, "web").await,
+                Operation::Stop => engine.stop_sandbox(&who, "web").await,
+                Operation::Delete => engine.delete_sandbox(&who, "web").await,
+                Operation::Inventory | Operation::Usage => engine.get_sandbox(&who, "web").await,
+            }
         });
         daemon.run(eventually(SOON, "the provider works", || {
             self.provider.calls(operation) > before

@@ -1,6 +1,6 @@
 //! Files inside a sandbox. Paths are resolved inside; the host's file system has no part in it.
 
-use infield_domain::files::{Edit, FileEntry, List, Listing, Match, Range, Search, Write};
+use infield_domain::files::{Edit, FileEntry, List, Listing, Match, Range, Removal, Search, Write};
 use infield_domain::guest::ByteStream;
 use infield_domain::{GuestPath, Permission, Principal, Result};
 
@@ -115,7 +115,8 @@ impl Engine {
     ) -> Result<()> {
         let result = async {
             let inside = self.enter(who, Permission::Execute, sandbox).await?;
-            inside.guest.remove(&inside.path(&delete.path)?, delete.recursive).await
+            let what = if delete.recursive { Removal::Tree } else { Removal::One };
+            inside.guest.remove(&inside.path(&delete.path)?, what).await
         };
         self.noted(who, ("file.delete", sandbox, delete.path.as_str()), result.await)
     }

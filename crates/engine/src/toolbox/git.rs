@@ -3,6 +3,7 @@
 mod remote;
 
 use infield_domain::command::{OnDisconnect, StoppedBy};
+use infield_domain::files::Removal;
 use infield_domain::{Error, GuestPath, Kind, Permission, Principal, Result};
 use tokio_util::sync::CancellationToken;
 
@@ -293,7 +294,7 @@ impl Place<'_> {
 
     async fn remove_clone(&self, path: &GuestPath) -> Result<()> {
         let inside = self.engine.enter(self.who, Permission::Execute, self.sandbox).await?;
-        match inside.guest.remove(path, true).await {
+        match inside.guest.remove(path, Removal::Tree).await {
             Err(error) if error.kind() == Kind::NotFound => Ok(()),
             other => other,
         }
@@ -314,30 +315,9 @@ fn steps(operation: &GitOperation) -> Result<Steps> {
     let mut first = None;
     let mut line = Line::default();
     match operation {
-        GitOperation::Clone { url, branch, path } => {
-            line.add(&["clone"]);
-            if let Some(branch) = branch {
-                line.add(&["--branch", named(branch)?]);
-            }
-            line.add(&["--", url]);
-            line.add(&path.iter().map(GuestPath::as_str).collect::<Vec<_>>());
-        }
-        GitOperation::Pull { remote, branch } => {
-            identity = true;
-            line.add(&["pull", "--no-edit", "--no-rebase"]);
-            match (remote, branch) {
-                (None, None) => {}
-                (Some(remote), None) => line.add(&["--", named(remote)?]),
-                (remote, Some(branch)) => {
-                    let remote = remote.as_deref().unwrap_or(ORIGIN);
-                    line.add(&["--", named(remote)?, named(branch)?]);
-                }
-            }
-        }
-        GitOperation::Push { remote, branch } => {
-            let remote = remote.as_deref().unwrap_or(ORIGIN);
-            let branch = branch.as_deref().unwrap_or("HEAD");
-            line.add(&["push", "--set-upstream", "--", named(remote)?, named(branch)?]);
+        GitOperation::Clone { .. } | GitOperation::Pull { .. } | GitOperation::Push { .. } => {
+            identity = matches!(operation, GitOperation::Pull { .. });
+            line.add_remote(operation)?;
         }
         GitOperation::Status => line.add(&["status", "--short", "--branch"]),
         GitOperation::Commit { message, all } => {
@@ -383,6 +363,35 @@ struct Line {
 }
 
 impl Line {
+    /// What speaks to another repository; nothing for what does not.
+    fn add_remote(&mut self, operation: &GitOperation) -> Result<()> {
+        if let GitOperation::Clone { url, branch, path } = operation {
+            self.add(&["clone"]);
+            if let Some(branch) = branch {
+                self.add(&["--branch", named(branch)?]);
+            }
+            self.add(&["--", url]);
+            self.add(&path.iter().map(GuestPath::as_str).collect::<Vec<_>>());
+        }
+        if let GitOperation::Pull { remote, branch } = operation {
+            self.add(&["pull", "--no-edit", "--no-rebase"]);
+            match (remote, branch) {
+                (None, None) => {}
+                (Some(remote), None) => self.add(&["--", named(remote)?]),
+                (remote, Some(branch)) => {
+                    let remote = remote.as_deref().unwrap_or(ORIGIN);
+                    self.add(&["--", named(remote)?, named(branch)?]);
+                }
+            }
+        }
+        if let GitOperation::Push { remote, branch } = operation {
+            let remote = remote.as_deref().unwrap_or(ORIGIN);
+            let branch = branch.as_deref().unwrap_or("HEAD");
+            self.add(&["push", "--set-upstream", "--", named(remote)?, named(branch)?]);
+        }
+        Ok(())
+    }
+
     fn add(&mut self, parts: &[&str]) {
         self.argv.extend(parts.iter().map(|part| (*part).to_owned()));
     }

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use infield_domain::files::{
-    Edit, FileEntry, FileKind, List, Listing, Match, Range, Search, Write, WriteMode,
+    Edit, FileEntry, FileKind, List, Listing, Match, Range, Removal, Search, Write, WriteMode,
 };
 use infield_domain::guest::ByteStream;
 use infield_domain::{Error, GuestPath, Result};
@@ -163,10 +163,10 @@ impl Files {
         Ok(())
     }
 
-    pub(crate) fn remove(&mut self, path: &GuestPath, recursive: bool) -> Result<()> {
+    pub(crate) fn remove(&mut self, path: &GuestPath, what: Removal) -> Result<()> {
         self.stat(path)?;
         let path = absolute(path.as_str());
-        if !recursive && !self.below(&path).is_empty() {
+        if what == Removal::One && !self.below(&path).is_empty() {
             return Err(Error::conflict(format!("folder `{path}` is not empty")));
         }
         let prefix = format!("{path}/");
