@@ -16,7 +16,7 @@ use rustix::thread::UnshareFlags;
 
 use crate::cgroup::Groups;
 use crate::plan::{Action, Step};
-use crate::seccomp::Programs;
+use crate::seccomp::Filter;
 use crate::sys;
 
 pub(crate) use self::mounts::layer_folders;
@@ -91,7 +91,7 @@ pub(crate) fn trouble_from(message: &[u8]) -> (String, i32) {
 }
 
 /// Waits for the launcher's word, carries out the steps and becomes the agent.
-pub(crate) fn become_sandbox(steps: &[Step], materials: Materials, filters: &Programs) -> ! {
+pub(crate) fn become_sandbox(steps: &[Step], mut materials: Materials, filter: &Filter) -> ! {
     let channel = materials.channel.as_fd();
     let mut word = [0_u8; 8];
     match rustix::net::recv(channel, &mut word[..], RecvFlags::empty()) {
@@ -99,7 +99,7 @@ pub(crate) fn become_sandbox(steps: &[Step], materials: Materials, filters: &Pro
         // The launcher is gone, and there is no record: there must be no process either.
         Ok(_) | Err(_) => sys::exit_now(1),
     }
-    let mut process = Process { materials: &materials, filters, layer: None };
+    let mut process = Process { materials: &mut materials, filter, layer: None };
     let trouble = match process.run(steps) {
         Ok(()) => process.hand_over(),
         Err(trouble) => trouble,
@@ -110,8 +110,8 @@ pub(crate) fn become_sandbox(steps: &[Step], materials: Materials, filters: &Pro
 
 /// The process on its way.
 struct Process<'a> {
-    materials: &'a Materials,
-    filters: &'a Programs,
+    materials: &'a mut Materials,
+    filter: &'a Filter,
     /// The memory layer, once it is mounted.
     layer: Option<OwnedFd>,
 }
@@ -134,8 +134,9 @@ impl Process<'_> {
     }
 
     fn act(&mut self, action: &Action) -> Done {
-        let materials = self.materials;
+        let materials = &mut *self.materials;
         match action {
+            Action::CloneTrees => mounts::clone_trees(materials),
             Action::EnterWorkGroups => enter(&materials.groups.work),
             Action::EnterAgentGroups => enter(&materials.groups.agent),
             Action::ReturnToAgentGroups => {
@@ -176,7 +177,7 @@ impl Process<'_> {
             }
             Action::BoundingSet => walls::bounding_set().during("bound the capabilities"),
             Action::Landlock => walls::landlock(),
-            Action::Seccomp => self.filters.install().during("install the system call filters"),
+            Action::Seccomp => self.filter.install().during("install the system call filter"),
             Action::Capabilities => walls::capabilities().during("drop capabilities"),
             // Carried out at the hand-over, when the descriptors that stay are in their places.
             Action::CloseDescriptors => sys::close_from_at_exec(3).during("close descriptors"),
@@ -200,11 +201,11 @@ impl Process<'_> {
 
     fn prepare(&self) -> Done<(OwnedFd, Vec<CString>)> {
         let step = "hand over descriptors";
-        let materials = self.materials;
+        let materials = &*self.materials;
         // The places may be in use by what is to be handed over, so everything moves up first.
         let up = |descriptor: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(descriptor, 128);
-        let null = mounts::open_null().during(step)?;
-        let null = up(&null).during(step)?;
+        // Closed at once: a later drop would close the number that it had, taken by then.
+        let null = up(&mounts::open_null().during(step)?).during(step)?;
         let listener = up(&materials.listener).during(step)?;
         let program = up(&materials.program).during(step)?;
         let layer = self.layer.as_ref().map(up).transpose().during(step)?;

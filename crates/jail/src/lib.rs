@@ -29,5 +29,6 @@ pub mod host_image;
 pub mod trees;
 
 mod sys;
+pub use sys::close_from_at_exec;
 
 pub use defence::{Defence, Without};

@@ -94,6 +94,8 @@ pub(crate) enum Action {
     RaiseLoopback,
     /// Take no mount of the host's from now on, and give none.
     PrivateMounts,
+    /// Make mounts of trees that are given as paths.
+    CloneTrees,
     /// Mount the stage and go there.
     Stage { bytes: u64, inodes: u64 },
     /// Mount a tmpfs as `layer`.

@@ -1,31 +1,39 @@
-//! Compiles the system call table into the two programs that every sandbox runs under.
+//! Compiles the system call table into the program that every sandbox runs under.
 //!
-//! The first allows what the table allows and answers ENOSYS to the rest; the second answers EPERM
-//! to what the table refuses by name. The kernel takes the stricter answer, and of two refusals
-//! that of the program installed last. Calls of another architecture end the process, and those
-//! of the x32 table are not in the list.
+//! The kernel walks a program once for each call number when it is installed, so its shape is
+//! part of what a start costs: a search tree of some 200 instructions takes a tenth of the time
+//! of a list with a comparison for each call. Calls of another architecture or of the x32 table
+//! end the process.
 
 mod table;
 
 use std::collections::BTreeMap;
+use std::io;
 
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch,
-};
+use libc::sock_filter;
 
 use self::table::{ALLOWED, ALLOWED_HERE, Line, REFUSED, REFUSED_HERE};
-use crate::failure::{Outcome, unsupported};
 
-const NEW_NAMESPACES: u64 = (libc::CLONE_NEWNS
+const NEW_NAMESPACES: i32 = libc::CLONE_NEWNS
     | libc::CLONE_NEWCGROUP
     | libc::CLONE_NEWUTS
     | libc::CLONE_NEWIPC
     | libc::CLONE_NEWUSER
     | libc::CLONE_NEWPID
-    | libc::CLONE_NEWNET) as u64;
+    | libc::CLONE_NEWNET;
 /// In `clone` these bits are part of the exit signal; in `unshare` they are `CLONE_NEWTIME`.
-const NEW_TIME: u64 = 0x80;
+const NEW_TIME: i32 = 0x80;
+
+/// See `linux/audit.h`.
+#[cfg(target_arch = "x86_64")]
+const ARCHITECTURE: u32 = 0xc000_003e;
+#[cfg(target_arch = "aarch64")]
+const ARCHITECTURE: u32 = 0xc000_00b7;
+#[cfg(target_arch = "riscv64")]
+const ARCHITECTURE: u32 = 0xc000_00f3;
+
+/// Numbers from here on are of the x32 table; other machines have none as high.
+const FOREIGN_NUMBERS: u32 = 0x4000_0000;
 
 /// With which arguments a call is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,76 +54,160 @@ pub(crate) enum When {
     DefaultPersonality,
 }
 
-/// The two programs, in the order of their installation.
-pub(crate) struct Programs([BpfProgram; 2]);
+/// What happens to a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It is done, with these arguments; with others it is refused.
+    Allow(When),
+    /// EPERM.
+    Refuse,
+    /// ENOSYS.
+    Unknown,
+}
 
-impl Programs {
+/// The program.
+pub(crate) struct Filter(Vec<sock_filter>);
+
+impl Filter {
     /// Compiles the table.
-    pub(crate) fn compile() -> Outcome<Self> {
-        let enosys = SeccompAction::Errno(libc::ENOSYS as u32);
-        let eperm = SeccompAction::Errno(libc::EPERM as u32);
-        let allowed = [ALLOWED, ALLOWED_HERE];
-        let refused = [REFUSED, REFUSED_HERE];
-        let allow = compile(&allowed, enosys, SeccompAction::Allow);
-        let refuse = compile(&refused, SeccompAction::Allow, eperm);
-        match (allow, refuse) {
-            (Ok(allow), Ok(refuse)) => Ok(Self([allow, refuse])),
-            (Err(error), _) | (_, Err(error)) => Err(unsupported(
-                format!("compile the system call filter: {error}"),
-                "infield runs on x86_64, aarch64 and riscv64",
-            )),
-        }
+    pub(crate) fn compile() -> Self {
+        let mut program = vec![
+            load(ARCHITECTURE_OFFSET),
+            jump(libc::BPF_JEQ, ARCHITECTURE, 1, 0),
+            answer(libc::SECCOMP_RET_KILL_PROCESS),
+            load(NUMBER_OFFSET),
+            jump(libc::BPF_JGE, FOREIGN_NUMBERS, 0, 1),
+            answer(libc::SECCOMP_RET_KILL_PROCESS),
+        ];
+        program.extend(search(&ranges(&verdicts())));
+        Self(program)
     }
 
-    /// Installs both for the calling process.
-    pub(crate) fn install(&self) -> std::io::Result<()> {
-        self.0.iter().try_for_each(|program| crate::sys::install_filter(program))
+    /// Installs it for the calling process and all that it becomes.
+    pub(crate) fn install(&self) -> io::Result<()> {
+        crate::sys::install_filter(&self.0)
     }
 }
 
-fn compile(
-    tables: &[&[Line]],
-    otherwise: SeccompAction,
-    listed: SeccompAction,
-) -> Result<BpfProgram, seccompiler::Error> {
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
-    for line in tables.iter().copied().flatten() {
-        for (_, number) in line.calls {
-            rules.insert(*number, conditions(line.when)?);
+fn verdicts() -> BTreeMap<u32, Verdict> {
+    let mut verdicts = BTreeMap::new();
+    let mut add = |tables: [&[Line]; 2], verdict: fn(&Line) -> Verdict| {
+        for line in tables.into_iter().flatten() {
+            for (_, number) in line.calls {
+                verdicts.insert(u32::try_from(*number).unwrap_or(u32::MAX), verdict(line));
+            }
         }
-    }
-    let arch = TargetArch::try_from(std::env::consts::ARCH)?;
-    let filter = SeccompFilter::new(rules, otherwise, listed, arch)?;
-    Ok(BpfProgram::try_from(filter)?)
+    };
+    add([ALLOWED, ALLOWED_HERE], |line| Verdict::Allow(line.when));
+    add([REFUSED, REFUSED_HERE], |_| Verdict::Refuse);
+    verdicts
 }
 
-/// Any of the rules must hold; all conditions of a rule must. No rule at all means always.
-fn conditions(when: When) -> Result<Vec<SeccompRule>, seccompiler::Error> {
-    let dword = |argument, operator, value| {
-        SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)
+/// Runs of numbers with the same verdict, each by its first number.
+fn ranges(verdicts: &BTreeMap<u32, Verdict>) -> Vec<(u32, Verdict)> {
+    let mut ranges = vec![(0, Verdict::Unknown)];
+    let mut next = 0;
+    let mut begin = |first: u32, verdict: Verdict| match ranges.last_mut() {
+        Some((_, last)) if *last == verdict => (),
+        Some(range) if range.0 == first => range.1 = verdict,
+        Some(_) | None => ranges.push((first, verdict)),
     };
-    let is =
-        |argument, value: i32| dword(argument, SeccompCmpOp::Eq, u64::from(value.cast_unsigned()));
-    let is_not = |argument, value: u64| dword(argument, SeccompCmpOp::Ne, value);
-    let without =
-        |mask| SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(mask), 0);
-    let rules = match when {
-        When::Always => vec![],
-        When::NoNewNamespace => vec![vec![without(NEW_NAMESPACES)?]],
-        When::NoNewNamespaceEither => vec![vec![without(NEW_NAMESPACES | NEW_TIME)?]],
-        When::NoTerminalInjection => {
-            vec![vec![is_not(1, libc::TIOCSTI)?, is_not(1, libc::TIOCLINUX)?]]
+    for (number, verdict) in verdicts {
+        if *number > next {
+            begin(next, Verdict::Unknown);
         }
-        When::KnownFamily => vec![
-            vec![is(0, libc::AF_UNIX)?],
-            vec![is(0, libc::AF_INET)?],
-            vec![is(0, libc::AF_INET6)?],
-            vec![is(0, libc::AF_NETLINK)?, is(2, libc::NETLINK_ROUTE)?],
-        ],
-        When::UnixPair => vec![vec![is(0, libc::AF_UNIX)?]],
-        When::DefaultPersonality => vec![vec![is(0, 0)?], vec![is(0, -1)?]],
+        begin(*number, *verdict);
+        next = number + 1;
+    }
+    begin(next, Verdict::Unknown);
+    ranges
+}
+
+/// A search tree over ranges. The accumulator holds the call's number.
+fn search(ranges: &[(u32, Verdict)]) -> Vec<sock_filter> {
+    let (left, right) = ranges.split_at(ranges.len() / 2);
+    let ([_, ..], [(first, _), ..]) = (left, right) else {
+        return ranges.first().map_or_else(Vec::new, |(_, verdict)| decide(*verdict));
     };
-    Ok(rules.into_iter().map(SeccompRule::new).collect::<Result<_, _>>()?)
+    let left = search(left);
+    // A conditional jump reaches 255 instructions; a plain one reaches all.
+    let mut program = match u8::try_from(left.len()) {
+        Ok(length) => vec![jump(libc::BPF_JGE, *first, length, 0)],
+        Err(_) => vec![jump(libc::BPF_JGE, *first, 0, 1), skip(left.len())],
+    };
+    program.extend(left);
+    program.extend(search(right));
+    program
+}
+
+/// Ends with a verdict.
+fn decide(verdict: Verdict) -> Vec<sock_filter> {
+    let allow = answer(libc::SECCOMP_RET_ALLOW);
+    let refuse = answer(libc::SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned());
+    let equal = |value: i32| jump(libc::BPF_JEQ, value.cast_unsigned(), 0, 1);
+    let without = |mask: i32| {
+        vec![load(argument(0)), jump(libc::BPF_JSET, mask.cast_unsigned(), 0, 1), refuse, allow]
+    };
+    match verdict {
+        Verdict::Unknown => {
+            vec![answer(libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned())]
+        }
+        Verdict::Refuse => vec![refuse],
+        Verdict::Allow(When::Always) => vec![allow],
+        Verdict::Allow(When::NoNewNamespace) => without(NEW_NAMESPACES),
+        Verdict::Allow(When::NoNewNamespaceEither) => without(NEW_NAMESPACES | NEW_TIME),
+        Verdict::Allow(When::NoTerminalInjection) => {
+            let number = |value: libc::Ioctl| jump(libc::BPF_JEQ, value as u32, 0, 1);
+            let (inject, linux) = (number(libc::TIOCSTI), number(libc::TIOCLINUX));
+            vec![load(argument(1)), inject, refuse, linux, refuse, allow]
+        }
+        Verdict::Allow(When::KnownFamily) => {
+            let mut program = vec![load(argument(0))];
+            for family in [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6] {
+                program.extend([equal(family), allow]);
+            }
+            program.extend([jump(libc::BPF_JEQ, libc::AF_NETLINK.cast_unsigned(), 1, 0), refuse]);
+            program.extend([load(argument(2)), equal(libc::NETLINK_ROUTE), allow, refuse]);
+            program
+        }
+        Verdict::Allow(When::UnixPair) => {
+            vec![load(argument(0)), equal(libc::AF_UNIX), allow, refuse]
+        }
+        Verdict::Allow(When::DefaultPersonality) => {
+            vec![load(argument(0)), equal(0), allow, equal(-1), allow, refuse]
+        }
+    }
+}
+
+const NUMBER_OFFSET: u32 = 0;
+const ARCHITECTURE_OFFSET: u32 = 4;
+
+/// Where the lower half of an argument is in `struct seccomp_data`. All that are looked at are 32
+/// bits wide for the kernel, which drops the upper half.
+const fn argument(index: u32) -> u32 {
+    let half = if cfg!(target_endian = "big") { 4 } else { 0 };
+    16 + 8 * index + half
+}
+
+fn load(offset: u32) -> sock_filter {
+    instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset, 0, 0)
+}
+
+fn answer(value: u32) -> sock_filter {
+    instruction(libc::BPF_RET | libc::BPF_K, value, 0, 0)
+}
+
+fn jump(test: u32, value: u32, holds: u8, fails: u8) -> sock_filter {
+    instruction(libc::BPF_JMP | libc::BPF_K | test, value, holds, fails)
+}
+
+fn skip(count: usize) -> sock_filter {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    instruction(libc::BPF_JMP | libc::BPF_JA, count, 0, 0)
+}
+
+fn instruction(code: u32, k: u32, jt: u8, jf: u8) -> sock_filter {
+    sock_filter { code: u16::try_from(code).unwrap_or(u16::MAX), jt, jf, k }
 }
 
 #[cfg(test)]

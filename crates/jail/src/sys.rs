@@ -160,7 +160,7 @@ pub(crate) fn place(descriptor: BorrowedFd<'_>, number: RawFd) -> io::Result<()>
 }
 
 /// Marks every descriptor from `first` on as closed by the next exec.
-pub(crate) fn close_from_at_exec(first: RawFd) -> io::Result<()> {
+pub fn close_from_at_exec(first: RawFd) -> io::Result<()> {
     let first =
         libc::c_uint::try_from(first).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     // SAFETY: close_range with CLOEXEC closes nothing now, so no owner loses anything.
@@ -190,13 +190,13 @@ pub(crate) fn close_all_but(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
 }
 
 /// Installs a seccomp program for this thread and all that it becomes.
-pub(crate) fn install_filter(program: &[seccompiler::sock_filter]) -> io::Result<()> {
+pub(crate) fn install_filter(program: &[libc::sock_filter]) -> io::Result<()> {
     let length = libc::c_ushort::try_from(program.len())
         .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     let argument = libc::sock_fprog {
         len: length,
-        // Both are the kernel's `struct sock_filter`, and the kernel only reads through it.
-        filter: program.as_ptr().cast_mut().cast(),
+        // The kernel only reads through it.
+        filter: program.as_ptr().cast_mut(),
     };
     // SAFETY: the program and the structure that points at it outlive the call, and the length
     // is the program's.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::{At, Outcome, kernel};
 use crate::maps::Map;
 use crate::request::{Failure, FailureKind};
-use crate::seccomp::Programs;
+use crate::seccomp::Filter;
 use crate::sys::{self, Cloned};
 use crate::{host_image, trees};
 
@@ -89,12 +89,12 @@ const LONGEST_REPORT: usize = 256 << 10;
 
 impl Worker {
     /// Starts a worker with the ids of `map`.
-    pub(crate) fn start(job: Job, map: Map, filters: &Programs) -> Outcome<Self> {
+    pub(crate) fn start(job: Job, map: Map, filter: &Filter) -> Outcome<Self> {
         let flags = PipeFlags::CLOEXEC | PipeFlags::NONBLOCK;
         let (report, out) = rustix::pipe::pipe_with(flags).at("make a pipe")?;
         let (go, mapped) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).at("make a pipe")?;
         match sys::clone(libc::CLONE_NEWUSER as u64, None).at("start a worker")? {
-            Cloned::Child => work(job, &go, &out, filters),
+            Cloned::Child => work(job, &go, &out, filter),
             Cloned::Parent { pid, pidfd } => {
                 if let Err(error) = map.write(pid) {
                     drop(mapped);
@@ -182,19 +182,19 @@ impl Job {
     }
 }
 
-fn work(job: Job, go: &OwnedFd, out: &OwnedFd, filters: &Programs) -> ! {
+fn work(job: Job, go: &OwnedFd, out: &OwnedFd, filter: &Filter) -> ! {
     let mut word = [0_u8; 1];
     if !matches!(rustix::io::read(go, &mut word), Ok(1)) {
         sys::exit_now(1);
     }
-    let report = match restrict(&job, out, filters).map_err(failed).and_then(|()| perform(job)) {
+    let report = match restrict(&job, out, filter).map_err(failed).and_then(|()| perform(job)) {
         Ok(report) | Err(report) => report,
     };
     send(out, &report);
     sys::exit_now(0)
 }
 
-fn restrict(job: &Job, out: &OwnedFd, filters: &Programs) -> io::Result<()> {
+fn restrict(job: &Job, out: &OwnedFd, filter: &Filter) -> io::Result<()> {
     crate::apply::become_root()?;
     let mut kept = job.descriptors();
     kept.push(out.as_fd());
@@ -207,7 +207,7 @@ fn restrict(job: &Job, out: &OwnedFd, filters: &Programs) -> io::Result<()> {
     let inheritable = CapabilitySet::empty();
     let sets = CapabilitySets { effective: needed, permitted: needed, inheritable };
     rustix::thread::set_capabilities(None, sets)?;
-    filters.install()
+    filter.install()
 }
 
 fn perform(job: Job) -> Result<Report, Report> {

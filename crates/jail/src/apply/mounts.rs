@@ -23,6 +23,28 @@ pub(super) fn make_private() -> Done {
     sys::mount_setattr(CWD, c"/", Depth::Tree, attributes).during("make mounts private")
 }
 
+/// Makes mounts of the paths that the launcher could only name, before the stage covers some.
+pub(super) fn clone_trees(materials: &mut Materials) -> Done {
+    let sealed = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+    for (name, source) in &mut materials.trees {
+        let sealed = sealed | libc::MOUNT_ATTR_RDONLY;
+        clone_source(source, sealed).during(format!("clone the tree `{name}`"))?;
+    }
+    if let Some(layer) = &mut materials.layer {
+        clone_source(layer, sealed).during("clone the disk layer")?;
+    }
+    Ok(())
+}
+
+fn clone_source(source: &mut Source, flags: u64) -> io::Result<()> {
+    if let Source::Path(path) = source {
+        let mount = clone_of(path.as_c_str(), OpenTreeFlags::AT_RECURSIVE)?;
+        set_flags(mount.as_fd(), Depth::Tree, flags)?;
+        *source = Source::Mount(mount);
+    }
+    Ok(())
+}
+
 pub(super) fn stage(bytes: u64, inodes: u64) -> Done {
     let step = "mount the stage";
     let mount = tmpfs(bytes, inodes, 0).during(step)?;
@@ -88,27 +110,20 @@ fn tree_error(error: crate::trees::TreeError) -> io::Error {
 pub(super) fn disk_layer(materials: &Materials) -> Done {
     let step = "attach the disk layer";
     let source = materials.layer.as_ref().ok_or_else(missing).during(step)?;
-    attach_source(source, "layer", 0).during(step)
+    attach_source(source, "layer").during(step)
 }
 
 pub(super) fn attach_tree(materials: &Materials, name: &str) -> Done {
     let step = format!("attach the tree `{name}`");
     let found = materials.trees.iter().find(|(named, _)| *named == name);
     let (_, source) = found.ok_or_else(missing).during(step.as_str())?;
-    let flags = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
-    attach_source(source, name, flags).during(step)
+    attach_source(source, name).during(step)
 }
 
-fn attach_source(source: &Source, at: &str, flags: u64) -> io::Result<()> {
-    let target = target(at)?;
+fn attach_source(source: &Source, at: &str) -> io::Result<()> {
     match source {
-        // The launcher set the flags when it mapped the ids.
-        Source::Mount(mount) => attach(mount.as_fd(), target.as_fd()),
-        Source::Path(path) => {
-            let mount = clone_of(path.clone(), OpenTreeFlags::AT_RECURSIVE)?;
-            set_flags(mount.as_fd(), Depth::Tree, flags)?;
-            attach(mount.as_fd(), target.as_fd())
-        }
+        Source::Mount(mount) => attach(mount.as_fd(), target(at)?.as_fd()),
+        Source::Path(_) => Err(missing()),
     }
 }
 

@@ -95,7 +95,7 @@ impl Launcher {
         self.make_layer(folder.as_fd(), record.range, "layer.new")?;
         let to = folders::open_folder(folder.as_fd(), "layer.new").at("open the new layer")?;
         let job = Job::Save { from: layer, to };
-        let worker = Worker::start(job, self.host.map(record.range), &self.host.filters)?;
+        let worker = Worker::start(job, self.host.map(record.range), &self.host.filter)?;
         self.follow_worker(name, worker)
     }
 
@@ -193,7 +193,7 @@ impl Launcher {
         }
         let range = self.sandboxes.get(name).map_or(0, |sandbox| sandbox.record.range);
         let job = Job::Clear { folders };
-        let worker = Worker::start(job, self.host.map(range), &self.host.filters)?;
+        let worker = Worker::start(job, self.host.map(range), &self.host.filter)?;
         self.follow_worker(name, worker)?;
         Ok(true)
     }

@@ -21,7 +21,7 @@ use crate::ids::{Allotment, IdBlock};
 use crate::maps::{self, Map};
 use crate::plan::IdShape;
 use crate::request::{Enforced, LayerPlace};
-use crate::seccomp::Programs;
+use crate::seccomp::Filter;
 use crate::sys::{self, Depth, MountAttributes};
 use crate::{apply, host_image, network, program};
 
@@ -30,7 +30,7 @@ pub(crate) struct Host {
     pub(crate) without: Without,
     pub(crate) folders: Folders,
     pub(crate) trees: Trees,
-    pub(crate) filters: Programs,
+    pub(crate) filter: Filter,
     pub(crate) program: OwnedFd,
     pub(crate) boot: String,
     pub(crate) has_landlock: bool,
@@ -54,14 +54,14 @@ pub(crate) struct Ranges {
 impl Host {
     /// Opens everything, and moves into a small mount namespace when there is the privilege.
     pub(crate) fn open(settings: &Settings, without: Without) -> Outcome<Self> {
-        let filters = Programs::compile()?;
+        let filter = Filter::compile();
         let ranges =
             settings.ids.map(|block| open_ranges(block, settings.account, &without)).transpose()?;
         let folders = Folders::open(&settings.home, &without)?;
         let trees = Trees::open(&folders.tag, ranges.is_some());
         let store = ranges.as_ref().map_or_else(Map::single, |r| Map::range(r.block.store()));
         let owner = ranges.as_ref().map(|r| r.block.store());
-        let host_image = super::images::built_in(&folders, &filters, store, owner);
+        let host_image = super::images::built_in(&folders, &filter, store, owner);
         let mut host = Self {
             program: program::seal()?,
             boot: super::process::boot().at("read the boot id")?,
@@ -70,7 +70,7 @@ impl Host {
             without,
             folders,
             trees,
-            filters,
+            filter,
             host_image,
             ranges,
         };

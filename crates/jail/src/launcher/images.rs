@@ -16,7 +16,7 @@ use crate::folders::{self, Folders};
 use crate::host_image;
 use crate::maps::Map;
 use crate::request::{Answer, ImageReport};
-use crate::seccomp::Programs;
+use crate::seccomp::Filter;
 use crate::trees::UnpackLimits;
 use crate::worker::{Job, Report, Worker};
 
@@ -52,7 +52,7 @@ pub(super) struct Import {
 /// The folder of the built-in image for the present state of the host; made if it is not there.
 pub(super) fn built_in(
     folders: &Folders,
-    filters: &Programs,
+    filter: &Filter,
     store: Map,
     owner: Option<u32>,
 ) -> Outcome<String> {
@@ -66,8 +66,8 @@ pub(super) fn built_in(
     let step = "make the built-in image";
     let into = make_store_folder(images, NEW_BUILT_IN, owner).at(step)?;
     let again = rustix::io::fcntl_dupfd_cloexec(&into, 3).at(step)?;
-    Worker::start(Job::Clear { folders: vec![again] }, store, filters)?.finish()?;
-    Worker::start(Job::BuildHost { into }, store, filters)?.finish()?;
+    Worker::start(Job::Clear { folders: vec![again] }, store, filter)?.finish()?;
+    Worker::start(Job::BuildHost { into }, store, filter)?.finish()?;
     rustix::fs::renameat(images, NEW_BUILT_IN, images, &name).at(step)?;
     Ok(name)
 }
@@ -119,7 +119,7 @@ impl Launcher {
         let folder = folders::open_folder(images, &new).at(step)?;
         let into = make_store_folder(folder.as_fd(), TREE, self.host.store_owner()).at(step)?;
         let job = Job::Unpack { archive, into, limits };
-        let worker = Worker::start(job, self.host.store_map(), &self.host.filters)?;
+        let worker = Worker::start(job, self.host.store_map(), &self.host.filter)?;
         let token = self.follow(worker.descriptor())?;
         self.busy_images.push(import.image.clone());
         self.watched.insert(token, Watched::ImageWorker(ImageTask::Import(import), worker));
@@ -173,7 +173,7 @@ impl Launcher {
             Err(error) => return Err(error).at("open the image's tree"),
         };
         let job = Job::Clear { folders: vec![tree] };
-        Worker::start(job, self.host.store_map(), &self.host.filters)
+        Worker::start(job, self.host.store_map(), &self.host.filter)
     }
 
     pub(super) fn image_worker_ended(&mut self, task: ImageTask, report: Outcome<Report>) {

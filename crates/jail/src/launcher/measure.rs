@@ -38,7 +38,7 @@ impl Launcher {
             other => other.at("open the layer")?,
         };
         let job = Job::Measure { folder: layer };
-        let worker = Worker::start(job, self.host.map(range), &self.host.filters)?;
+        let worker = Worker::start(job, self.host.map(range), &self.host.filter)?;
         self.follow_worker(name, worker)?;
         if let Some(sandbox) = self.sandboxes.get_mut(name) {
             sandbox.task = Some(Task::Measuring { number, usage });

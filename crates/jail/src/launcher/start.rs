@@ -206,12 +206,12 @@ impl Launcher {
         let steps: Vec<plan::Step> = plan::plan(shape, without);
         let namespaces = plan::namespaces(shape.ids, without);
         let birth = materials.groups.birth.take();
-        let filters = &self.host.filters;
+        let filter = &self.host.filter;
         // The child must never come back from here: it would go on as a second launcher.
         let make = || match sys::clone(namespaces, birth.as_ref().map(AsFd::as_fd)) {
             Ok(Cloned::Child) => {
                 drop(channel);
-                apply::become_sandbox(&steps, materials, filters)
+                apply::become_sandbox(&steps, materials, filter)
             }
             Ok(Cloned::Parent { pid, pidfd }) => Ok(Born { pid, pidfd, channel }),
             Err(error) => Err(error),

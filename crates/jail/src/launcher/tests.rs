@@ -125,3 +125,28 @@ fn use_is_measured() {
         assert!(usage.inodes.is_some_and(|inodes| inodes > 0), "{usage:?}");
     }
 }
+
+#[test]
+fn an_ordinary_user_gets_a_sandbox_and_an_honest_report() {
+    let mut jail = Jail::open_ordinary();
+    let require = vec!["user_namespace".to_owned(), "seccomp".to_owned()];
+    for place in [LayerPlace::Memory, LayerPlace::Disk] {
+        let start = Start { require: require.clone(), ..jail::start_of("plain", place) };
+        let (answer, _) = jail.ask(Request::Start(start.clone()), None);
+        let Answer::Started(started) = answer else { panic!("{answer:?}") };
+        let word = |control: &str| {
+            let one = started.enforced.iter().find(|one| one.control == control);
+            one.map(|one| one.mechanism.clone()).expect("every control is told")
+        };
+        assert_eq!(word("id_range"), "none");
+        assert_eq!(word("network"), "kernel");
+        jail.done(Request::Stop { sandbox: "plain".to_owned() });
+        let (answer, _) = jail.ask(Request::Start(start), None);
+        assert!(matches!(answer, Answer::Started(_)), "{answer:?}");
+        jail.done(Request::Remove { sandbox: "plain".to_owned() });
+    }
+    let start =
+        Start { require: vec!["id_range".to_owned()], ..jail::start_of("no", LayerPlace::Memory) };
+    let failure = jail.failure(Request::Start(start));
+    assert_eq!(failure.kind, FailureKind::Unsupported, "{failure:?}");
+}

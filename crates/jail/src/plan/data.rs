@@ -83,6 +83,7 @@ pub(super) fn layers(shape: &Shape<'_>, without: &Without) -> Vec<Step> {
     let scratch = if without.keeps(Defence::DiskLimit) { limits.memory_bytes / 2 } else { 0 };
     let mut steps = vec![
         step(Action::PrivateMounts, "a later mount of the host's must not show up inside"),
+        step(Action::CloneTrees, "the stage may cover the paths of those that have one"),
         step(
             Action::Stage { bytes: scratch, inodes },
             "/tmp and /dev/shm: half the memory, so that a full one is an error and no kill",

@@ -3,6 +3,7 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -32,19 +33,17 @@ pub(super) const LIMITS: Limits = Limits {
 const BLOCK: IdBlock = IdBlock { first: 1_900_000_000, ranges: 64 };
 const ENTRY: &str = "launcher::tests::as_launcher";
 const HOME: &str = "INFIELD_TEST_LAUNCHER";
+/// An account that owns nothing, as which root tries what an ordinary user gets.
+const NOBODY: u32 = 65_534;
 
 /// Runs the launcher when this process was started for it.
 pub(super) fn run_if_asked() {
     let Some(home) = std::env::var_os(HOME) else { return };
     let socket = std::io::stdin().as_fd().try_clone_to_owned().expect("the socket is open");
     let keeper = std::io::stderr().as_fd().try_clone_to_owned().expect("the pipe is open");
-    let settings = Settings {
-        home: PathBuf::from(home),
-        socket,
-        keeper,
-        ids: Some(BLOCK),
-        account: BLOCK.first,
-    };
+    let ids = rustix::process::geteuid().is_root().then_some(BLOCK);
+    let settings =
+        Settings { home: PathBuf::from(home), socket, keeper, ids, account: BLOCK.first };
     crate::launcher::run(settings).expect("the launcher ends well");
 }
 
@@ -57,6 +56,16 @@ pub(super) struct Jail {
 }
 
 impl Jail {
+    /// A launcher of an ordinary user's, without any privilege.
+    pub(super) fn open_ordinary() -> Self {
+        let home = tempfile::tempdir().expect("a folder can be made");
+        if !rustix::process::geteuid().is_root() {
+            return Self::at(home);
+        }
+        std::os::unix::fs::chown(home.path(), Some(NOBODY), Some(NOBODY)).expect("root may");
+        Self::start_as(home, Some(NOBODY))
+    }
+
     /// A launcher with a new data directory; none when we are not root.
     pub(super) fn open() -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
@@ -67,6 +76,10 @@ impl Jail {
     }
 
     fn at(home: tempfile::TempDir) -> Self {
+        Self::start_as(home, None)
+    }
+
+    fn start_as(home: tempfile::TempDir, user: Option<u32>) -> Self {
         let (socket, theirs) = rustix::net::socketpair(
             AddressFamily::UNIX,
             SocketType::SEQPACKET,
@@ -76,7 +89,12 @@ impl Jail {
         .expect("sockets can be made");
         let (reader, keeper) =
             rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).expect("pipes can be made");
-        let launcher = Command::new(std::env::current_exe().expect("this program has a path"))
+        let program = std::env::current_exe().expect("this program has a path");
+        let mut command = Command::new(program);
+        if let Some(user) = user {
+            command.uid(user).gid(user);
+        }
+        let launcher = command
             .args(["--exact", ENTRY, "--nocapture", "--test-threads=1"])
             .env(HOME, home.path())
             .stdin(Stdio::from(theirs))
@@ -227,7 +245,6 @@ pub(super) fn kill(pid: u32) {
 
 /// Runs a shell of the host's in a folder of a sandbox, with the ids of its root.
 pub(super) fn as_range(pid: u32, folder: &str, script: &str) {
-    use std::os::unix::process::CommandExt;
     let map = std::fs::read_to_string(format!("/proc/{pid}/uid_map")).expect("it runs");
     let id: u32 = map.split_whitespace().nth(1).and_then(|id| id.parse().ok()).expect("a map");
     let folder = std::fs::File::open(format!("/proc/{pid}/root/{folder}")).expect("it is there");
