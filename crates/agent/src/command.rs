@@ -281,17 +281,18 @@ impl Command {
         Some(last.map_or(exited, |last| last.max(exited)) + QUIET)
     }
 
-    /// Ends it when nothing is missing any more; whether it did.
-    pub(crate) fn end(&mut self, oom_kills: Option<u64>) -> bool {
-        let Some((status, exited)) = self.exit.filter(|_| self.ending.is_none()) else {
-            return false;
-        };
+    /// Whether nothing is missing any more to its end.
+    pub(crate) fn may_end(&self) -> bool {
         let drained = self.stdout.pipe.is_none() && self.stderr.pipe.is_none();
         let quiet = self.quiet_at().is_some_and(|at| at <= Instant::now());
         let stopping = matches!(self.stop, Stop::Asked { .. } | Stop::Killing { .. });
-        if self.report.is_some() || stopping || !(drained || quiet) {
-            return false;
-        }
+        let exited = self.exit.is_some() && self.ending.is_none();
+        exited && self.report.is_none() && !stopping && (drained || quiet)
+    }
+
+    /// Ends it.
+    pub(crate) fn end(&mut self, oom_kills: Option<u64>) {
+        let Some((status, exited)) = self.exit else { return };
         let signal = status.terminating_signal();
         let exit_code = status.exit_status().or(signal.map(|signal| 128 + signal)).unwrap_or(-1);
         let wall = exited.duration_since(self.started).as_millis();
@@ -302,7 +303,6 @@ impl Command {
             wall_ms: u64::try_from(wall).unwrap_or(u64::MAX),
         });
         self.input = None;
-        true
     }
 
     fn stopped_by(&self, exit_code: i32, oom_kills: Option<u64>) -> Option<StoppedBy> {

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::failure::{Failure, KernelFailed};
 use crate::settings::Settings;
@@ -23,6 +24,8 @@ pub(crate) struct Inherited {
     pub(crate) oom: Option<OwnedFd>,
     /// Whether there are groups to drop.
     pub(crate) has_groups: bool,
+    /// The limit on open files that it came with; the agent itself takes all that it may have.
+    pub(crate) open_files: Rlimit,
     attach: Vec<OwnedFd>,
     /// Kept open for the launcher, who fetches it when the sandbox stops, and never used here.
     _layer: OwnedFd,
@@ -42,7 +45,10 @@ impl Inherited {
         let flags = OFlags::RDWR | OFlags::CLOEXEC;
         let null = rustix::fs::open("/dev/null", flags, Mode::empty()).doing(|| "`/dev/null`")?;
         let has_groups = !rustix::process::getgroups().doing(|| "groups")?.is_empty();
-        Ok(Self { listener, null, oom, has_groups, attach, _layer: layer })
+        let open_files = getrlimit(Resource::Nofile);
+        let all = Rlimit { current: open_files.maximum, maximum: open_files.maximum };
+        setrlimit(Resource::Nofile, all).doing(|| "the limit on open files")?;
+        Ok(Self { listener, null, oom, has_groups, open_files, attach, _layer: layer })
     }
 
     /// Moves this process, a forked child, to the cgroups of the work.

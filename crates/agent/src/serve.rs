@@ -10,8 +10,9 @@ mod workers;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::net::SocketFlags;
 use rustix::process::{Pid, WaitOptions, WaitStatus};
 
@@ -30,6 +31,9 @@ use workers::Workers;
 /// Connections at a time. More wait in the socket's own queue.
 const CONNECTIONS: usize = 256;
 
+/// How long connections wait after one could not be taken.
+const LISTEN_AGAIN: Duration = Duration::from_millis(100);
+
 /// Reads of one stream before others have their turn.
 const READS_IN_A_ROW: usize = 4;
 
@@ -45,6 +49,8 @@ pub struct Server {
     workers: Workers,
     last_connection: u64,
     listening: bool,
+    /// When connections are taken again, after one could not be.
+    listen_again: Option<Instant>,
 }
 
 impl Server {
@@ -67,6 +73,7 @@ impl Server {
             workers: Workers::default(),
             last_connection: 0,
             listening: true,
+            listen_again: None,
         })
     }
 
@@ -93,7 +100,7 @@ impl Server {
             Role::Following(_) | Role::Queued(_) | Role::Closing => None,
         };
         let connections = self.connections.values().filter_map(patience).min();
-        [connections, self.commands.wakes_at()].into_iter().flatten().min()
+        [connections, self.commands.wakes_at(), self.listen_again].into_iter().flatten().min()
     }
 
     fn handle(&mut self, source: Source, ready: Ready) {
@@ -110,8 +117,15 @@ impl Server {
     fn accept(&mut self) {
         while self.connections.len() < CONNECTIONS {
             let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-            // Whatever went wrong concerns one connection; the next event tries again.
-            let Ok(fd) = rustix::net::accept_with(&self.inherited.listener, flags) else { return };
+            let fd = match rustix::net::accept_with(&self.inherited.listener, flags) {
+                Ok(fd) => fd,
+                Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => return,
+                Err(_) => {
+                    // No descriptor or no memory: it would fail at once again, without end.
+                    self.listen_again = Some(Instant::now() + LISTEN_AGAIN);
+                    break;
+                }
+            };
             self.last_connection += 1;
             let number = self.last_connection;
             if self.poll.watch(&fd, Source::Connection(number), Interest::READ).is_ok() {
@@ -125,7 +139,7 @@ impl Server {
 
     /// Leaves new connections alone while there are too many.
     fn listen_if_room(&mut self) {
-        let room = self.connections.len() < CONNECTIONS;
+        let room = self.connections.len() < CONNECTIONS && self.listen_again.is_none();
         if room != self.listening {
             let what = if room { Interest::READ } else { Interest::NONE };
             let changed = self.poll.change(&self.inherited.listener, Source::Listener, what);
@@ -193,22 +207,24 @@ impl Server {
         let Some(connection) = self.connections.remove(&number) else { return };
         self.poll.forget(&connection.fd);
         self.listen_if_room();
-        let (command, starter) = match connection.role {
-            Role::Following(following) => (following.command, following.starter),
-            Role::Reading(reading) => (reading.command, false),
-            Role::Opening { .. } | Role::Queued(_) | Role::Closing => return,
-        };
-        let Some(command) = self.commands.get(command) else { return };
-        command.watchers.retain(|watcher| *watcher != number);
-        if starter && command.on_disconnect == OnDisconnect::Kill {
+        // Whoever has all of its answer follows nobody any more, but is known as a watcher still.
+        for command in self.commands.iter_mut() {
+            command.watchers.retain(|watcher| *watcher != number);
+        }
+        let Role::Following(following) = connection.role else { return };
+        let Some(command) = self.commands.get(following.command) else { return };
+        if following.starter && command.on_disconnect == OnDisconnect::Kill {
             // Without /proc nothing can be found; its time limit will try again.
             let _stopped = command.stop(StoppedBy::Caller);
         }
-        let command = command.number;
-        self.pump(command);
+        self.pump(following.command);
     }
 
     fn on_time(&mut self, now: Instant) {
+        if self.listen_again.is_some_and(|at| at <= now) {
+            self.listen_again = None;
+            self.listen_if_room();
+        }
         let late = |c: &Connection| match &c.role {
             Role::Opening { until } => *until <= now,
             Role::Reading(_) | Role::Following(_) | Role::Queued(_) | Role::Closing => false,

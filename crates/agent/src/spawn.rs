@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use rustix::fs::{OFlags, fchown};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, setrlimit};
 use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
@@ -194,6 +194,9 @@ fn open_ends(spawn: &Spawn, account: &Account) -> io::Result<(ChildEnds, Launche
     let (stderr, stderr_end) = pipe_with(PipeFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(&stdout, true)?;
     rustix::io::ioctl_fionbio(&stderr, true)?;
+    for end in stdin.iter().chain([&stdout_end, &stderr_end]) {
+        own(end, account)?;
+    }
     let child = ChildEnds { stdin, stdout: stdout_end, stderr: Some(stderr_end) };
     Ok((child, Launched { pid, report, input, stdout, stderr: Some(stderr) }))
 }
@@ -204,12 +207,17 @@ fn open_terminal(size: TerminalSize, account: &Account) -> io::Result<(OwnedFd, 
     rustix::pty::unlockpt(&master)?;
     let slave = rustix::pty::ioctl_tiocgptpeer(&master, flags)?;
     resize(&master, size)?;
-    if account.uid != 0 {
-        let owner = rustix::fs::Uid::from_raw(account.uid);
-        fchown(&slave, Some(owner), None)?;
-    }
+    own(&slave, account)?;
     rustix::io::ioctl_fionbio(&master, true)?;
     Ok((master, slave))
+}
+
+/// Lets a user open what it has again by name, such as `/dev/stdout`.
+fn own(end: &OwnedFd, account: &Account) -> io::Result<()> {
+    match account.uid {
+        0 => Ok(()),
+        uid => Ok(fchown(end, Some(rustix::fs::Uid::from_raw(uid)), None)?),
+    }
 }
 
 /// Tells a terminal its size.
@@ -259,10 +267,15 @@ impl Plan<'_> {
     }
 
     fn limits(&self) -> io::Result<()> {
-        if let Some(files) = self.settings.open_files {
-            let most = getrlimit(Resource::Nofile).maximum.map_or(files, |most| most.min(files));
-            setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: Some(most) })?;
-        }
+        let inherited = self.inherited.open_files;
+        let limit = match self.settings.open_files {
+            None => inherited,
+            Some(files) => {
+                let most = inherited.maximum.map_or(files, |most| most.min(files));
+                Rlimit { current: Some(most), maximum: Some(most) }
+            }
+        };
+        setrlimit(Resource::Nofile, limit)?;
         if self.settings.keeps(Defence::Marker) {
             // A host that lowered these limits for everybody leaves us the descent alone.
             let _marked = self.marker.apply();

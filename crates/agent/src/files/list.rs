@@ -11,8 +11,11 @@ use super::line::Line;
 use super::open::{entry, quoted};
 use crate::failure::{Failure, KernelFailed};
 
-/// Entries of one event.
-const TOGETHER: usize = 100;
+/// Bytes of text after which an event is sent: far below a frame, with one more entry as well.
+pub(super) const TOGETHER_BYTES: usize = 64 << 10;
+
+/// What an entry counts for beside its texts.
+pub(super) const ENTRY_BYTES: usize = 64;
 
 /// Entries that any listing has at most.
 const ENTRIES: u32 = 100_000;
@@ -27,8 +30,13 @@ pub(super) fn stat(path: &str) -> Result<Event, Failure> {
 
 pub(super) fn list(line: &mut Line, path: &str, depth: u32, limit: u32) -> Result<Event, Failure> {
     let folder = std::fs::read_dir(path).doing(|| quoted(path))?;
-    let mut listing =
-        Listing { line, together: Vec::new(), left: limit.min(ENTRIES) as usize, truncated: false };
+    let mut listing = Listing {
+        line,
+        together: Vec::new(),
+        bytes: 0,
+        left: limit.min(ENTRIES) as usize,
+        truncated: false,
+    };
     listing.walk(Path::new(path), folder, "", depth.min(DEPTH))?;
     let Listing { together, truncated, .. } = listing;
     line.say(&Event::Entries(together))?;
@@ -38,6 +46,7 @@ pub(super) fn list(line: &mut Line, path: &str, depth: u32, limit: u32) -> Resul
 struct Listing<'a> {
     line: &'a mut Line,
     together: Vec<FileEntry>,
+    bytes: usize,
     left: usize,
     truncated: bool,
 }
@@ -62,8 +71,11 @@ impl Listing<'_> {
             let Ok(metadata) = std::fs::symlink_metadata(&below) else { continue };
             let shown = format!("{prefix}{}", name.to_string_lossy());
             self.left -= 1;
-            self.together.push(entry(shown.clone(), &below, &metadata));
-            if self.together.len() == TOGETHER {
+            let entry = entry(shown.clone(), &below, &metadata);
+            self.bytes += ENTRY_BYTES + shown.len() + entry.target.as_ref().map_or(0, String::len);
+            self.together.push(entry);
+            if self.bytes >= TOGETHER_BYTES {
+                self.bytes = 0;
                 let together = std::mem::take(&mut self.together);
                 self.line.say(&Event::Entries(together))?;
             }

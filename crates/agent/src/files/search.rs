@@ -10,12 +10,9 @@ use infield_protocol::message::{Code, Event, Match};
 
 use super::glob;
 use super::line::Line;
-use super::list::{DEPTH, first_names};
+use super::list::{DEPTH, ENTRY_BYTES, TOGETHER_BYTES, first_names};
 use super::open::{quoted, regular};
 use crate::failure::{Failed, Failure, KernelFailed};
-
-/// Matches of one event.
-const TOGETHER: usize = 100;
 
 /// Matches that any search has at most.
 const MATCHES: u32 = 100_000;
@@ -67,7 +64,8 @@ pub(super) fn search(
     limit: u32,
 ) -> Result<Event, Failure> {
     let left = limit.min(MATCHES) as usize;
-    let mut search = Search { line, wanted, together: Vec::new(), left, truncated: false };
+    let mut search =
+        Search { line, wanted, together: Vec::new(), bytes: 0, left, truncated: false };
     let metadata = std::fs::metadata(path).doing(|| quoted(path))?;
     if metadata.is_dir() {
         // Told apart from folders below, which are passed over when they cannot be read.
@@ -86,6 +84,7 @@ struct Search<'a> {
     line: &'a mut Line,
     wanted: &'a Wanted,
     together: Vec<Match>,
+    bytes: usize,
     left: usize,
     truncated: bool,
 }
@@ -160,10 +159,12 @@ impl Search<'_> {
             return Ok(());
         }
         self.left -= 1;
+        self.bytes += ENTRY_BYTES + found.path.len() + found.text.as_ref().map_or(0, String::len);
         self.together.push(found);
-        if self.together.len() < TOGETHER {
+        if self.bytes < TOGETHER_BYTES {
             return Ok(());
         }
+        self.bytes = 0;
         self.line.say(&Event::Matches(std::mem::take(&mut self.together)))
     }
 }

@@ -24,9 +24,10 @@ const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
 impl Server {
     /// Carries on whatever waits for this command.
     pub(super) fn pump(&mut self, number: u64) {
-        let oom_kills = self.inherited.oom_kills();
         let Some(command) = self.commands.get(number) else { return };
-        command.end(oom_kills);
+        if command.may_end() {
+            command.end(self.inherited.oom_kills());
+        }
         for watcher in command.watchers.clone() {
             self.pump_connection(watcher);
             self.settle(watcher);
@@ -37,25 +38,28 @@ impl Server {
     /// Sends a follower or a reader what there is for it.
     pub(super) fn pump_connection(&mut self, number: u64) {
         let Some(connection) = self.connections.get_mut(&number) else { return };
+        // Sent first and fed then: a row without room that empties just now must be filled again,
+        // or nothing would ever wake its reader up.
         loop {
-            let fed = match connection.role {
-                Role::Following(following) => match self.commands.get(following.command) {
-                    Some(command) => feed(connection, following, command),
-                    None => false,
-                },
-                Role::Reading(reading) => {
-                    if let Some(command) = self.commands.get(reading.command) {
-                        answer(connection, reading, command);
-                    }
-                    false
-                }
-                Role::Opening { .. } | Role::Queued(_) | Role::Closing => false,
-            };
             if connection.flush().is_err() {
                 self.disconnect(number);
                 return;
             }
-            if !fed || !connection.is_flushed() {
+            if !connection.is_flushed() {
+                break;
+            }
+            let told = match connection.role {
+                Role::Following(following) => match self.commands.get(following.command) {
+                    Some(command) => feed(connection, following, command),
+                    None => false,
+                },
+                Role::Reading(reading) => match self.commands.get(reading.command) {
+                    Some(command) => answer(connection, reading, command),
+                    None => false,
+                },
+                Role::Opening { .. } | Role::Queued(_) | Role::Closing => false,
+            };
+            if !told {
                 break;
             }
         }
@@ -217,16 +221,17 @@ fn feed(connection: &mut Connection, mut following: Following, command: &Command
         STREAMS.into_iter().zip(following.at).all(|(s, at)| at >= command.output(s).kept.end());
     if let (true, Some(ending)) = (all, command.ending) {
         connection.finish(Ok(Event::Ended(ending)));
+        fed = true;
     }
     fed
 }
 
-/// Answers a reader when there is something, or when it waited long enough.
-fn answer(connection: &mut Connection, reading: Reading, command: &Command) {
+/// Answers a reader when there is something, or when it waited long enough; whether it did.
+fn answer(connection: &mut Connection, reading: Reading, command: &Command) -> bool {
     let kept = &command.output(reading.stream).kept;
     let nothing = kept.end() <= reading.offset && command.ending.is_none();
     if nothing && Instant::now() < reading.until {
-        return;
+        return false;
     }
     let limit = usize::try_from(reading.limit.min(PAGE_BYTES)).unwrap_or(usize::MAX);
     let offset = reading.offset.max(kept.start());
@@ -241,4 +246,5 @@ fn answer(connection: &mut Connection, reading: Reading, command: &Command) {
     let page =
         Event::Page { execution: command.execution(), offset, data: Blob(data), total: kept.end() };
     connection.finish(Ok(page));
+    true
 }

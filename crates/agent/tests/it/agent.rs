@@ -4,7 +4,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command as HostCommand, Stdio};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -73,7 +73,7 @@ impl Agent {
 /// Starts the built agent with the descriptors that the launcher would give it. A shell moves
 /// them to their numbers, because this crate's tests may not.
 fn launch(listener: &UnixListener, workspace: &Path) -> Child {
-    let inherited = rustix_free_duplicate(listener);
+    let inherited = inheritable(listener);
     HostCommand::new("/bin/bash")
         .arg("-c")
         .arg("exec 3<&\"$1\" 4</dev/null; exec \"$2\" 0 workspace=\"$3\"")
@@ -86,8 +86,8 @@ fn launch(listener: &UnixListener, workspace: &Path) -> Child {
         .expect("the agent starts")
 }
 
-/// The listener's number, kept open over the execution of another program.
-fn rustix_free_duplicate(listener: &UnixListener) -> i32 {
+/// The listener's number, which stays open over the execution of another program.
+fn inheritable(listener: &UnixListener) -> i32 {
     rustix::io::fcntl_setfd(listener, rustix::io::FdFlags::empty()).expect("descriptor flags");
     listener.as_raw_fd()
 }
@@ -129,11 +129,12 @@ impl Seen {
 }
 
 pub(crate) fn id() -> ExecutionId {
-    static NEXT: AtomicU8 = AtomicU8::new(0);
+    static NEXT: AtomicU16 = AtomicU16::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let mut random = [0; ID_LETTERS];
-    random[0] = number;
-    random[1] = number >> 5;
+    for (place, letter) in random.iter_mut().take(4).enumerate() {
+        *letter = (number >> (5 * place)).to_le_bytes()[0] & 31;
+    }
     ExecutionId::from_random(random)
 }
 

@@ -208,6 +208,22 @@ fn ten_megabytes_come_whole_and_can_be_read_again() {
     assert!(again == expected.as_bytes());
 }
 
+/// A reader that is sometimes slower and sometimes faster than the command: each time that its
+/// row runs empty, somebody must fill it.
+#[test]
+fn hundreds_of_megabytes_flow_without_a_halt() {
+    let agent = Agent::start();
+    let process = agent.wait(agent.client.spawn(shell("head -c 300000000 /dev/zero")));
+    let mut events = process.expect("runs").events;
+    let mut seen = 0;
+    while let Some(event) = agent.wait(events.next()) {
+        if let ProcessEvent::Output { data, .. } = event.expect("an event") {
+            seen += data.len();
+        }
+    }
+    assert_eq!(seen, 300_000_000);
+}
+
 #[test]
 fn a_flood_keeps_its_last_sixteen_megabytes() {
     let agent = Agent::start();
@@ -420,4 +436,19 @@ fn reading_waits_for_output_and_for_the_end() {
     assert_eq!(&read(0).data[..], b"late\n");
     let end = read(5);
     assert!(end.data.is_empty() && end.execution.ending.is_some());
+}
+
+#[test]
+fn more_commands_run_than_are_remembered() {
+    let agent = Agent::start();
+    let first = command(&["/bin/true"]);
+    let forgotten = first.id.clone();
+    agent.wait(async { collect(agent.client.spawn(first).await?).await }).expect("runs");
+    for _ in 0..300 {
+        let one = command(&["/bin/true"]);
+        agent.wait(async { collect(agent.client.spawn(one).await?).await }).expect("runs");
+    }
+    assert_eq!(agent.wait(agent.client.executions()).expect("answers").len(), 256);
+    let gone = agent.wait(agent.client.attach(&forgotten, 0, 0)).err();
+    assert_eq!(gone.map(|error| error.kind()), Some(Kind::NotFound));
 }

@@ -60,8 +60,7 @@ pub(super) async fn list(client: &Client, list: List) -> Result<Listing<FileEntr
 
 pub(super) async fn search(client: &Client, search: Search) -> Result<Listing<Match>> {
     let Search { path, name, content, limit } = search;
-    let mut wire =
-        client.open(Request::Search { path: path.into(), name, content, limit }).await?;
+    let mut wire = client.open(Request::Search { path: path.into(), name, content, limit }).await?;
     let mut entries = Vec::new();
     loop {
         match wire.events.next_within(PROGRESS).await? {

@@ -233,10 +233,7 @@ pub(super) async fn executions(client: &Client) -> Result<Vec<Execution>> {
     }
 }
 
-pub(super) async fn find_program(
-    client: &Client,
-    programs: Vec<String>,
-) -> Result<Option<String>> {
+pub(super) async fn find_program(client: &Client, programs: Vec<String>) -> Result<Option<String>> {
     match ask(client, Request::FindProgram(programs)).await? {
         Event::Program(path) => convert::program(path),
         _ => Err(nonsense()),

@@ -177,9 +177,8 @@ fn more_than_was_asked_for_is_refused() {
     let data = |bytes: &[u8]| Event::Data(Blob(bytes.to_vec()));
     let client = hostile(&[Event::Entry(entry()), data(b"ab"), data(b"cd"), Event::Done]);
     let range = Range { offset: 0, length: Some(3) };
-    let pieces: Vec<_> = run(async {
-        client.read(&path(), range).await.expect("it begins").1.collect().await
-    });
+    let pieces: Vec<_> =
+        run(async { client.read(&path(), range).await.expect("it begins").1.collect().await });
     assert!(matches!(&pieces[..], [Ok(_), Err(_)]), "{pieces:?}");
 }
 

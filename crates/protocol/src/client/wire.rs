@@ -51,7 +51,8 @@ impl Wire {
             Err(_) => return Err(slow("the sandbox does not answer")),
         };
         let (read, write) = stream.into_split();
-        let events = Events { half: read, decoder: Decoder::default(), buffer: vec![0; READ_BYTES] };
+        let events =
+            Events { half: read, decoder: Decoder::default(), buffer: vec![0; READ_BYTES] };
         let mut wire = Self { events, sink: Sink { half: write, frame: Vec::new() } };
         match timeout(CONNECT, wire.sink.send(&opening)).await {
             Ok(sent) => sent.map(|()| wire),

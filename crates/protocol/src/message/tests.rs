@@ -68,10 +68,7 @@ fn requests() -> Vec<(&'static str, Request)> {
         ("write replace", write(WriteMode::Replace)),
         ("write append", write(WriteMode::Append)),
         ("write new", write(WriteMode::New)),
-        (
-            "edit",
-            Request::Edit { path: path.clone(), old: text("o"), new: text("n"), all: true },
-        ),
+        ("edit", Request::Edit { path: path.clone(), old: text("o"), new: text("n"), all: true }),
         ("make directory", Request::MakeDirectory(path.clone())),
         ("remove", Request::Remove { path: path.clone(), recursive: true }),
         ("rename", Request::Rename { from: path.clone(), to: text("q") }),
@@ -85,9 +82,7 @@ fn requests() -> Vec<(&'static str, Request)> {
 }
 
 fn failures() -> Vec<(&'static str, Event)> {
-    let failed = |code| {
-        Event::Failed(Failure { code, message: text("m"), hint: Some(text("h")) })
-    };
+    let failed = |code| Event::Failed(Failure { code, message: text("m"), hint: Some(text("h")) });
     vec![
         ("failed internal", failed(Code::Internal)),
         ("failed not found", failed(Code::NotFound)),
