@@ -13,6 +13,11 @@ pub fn binary() -> PathBuf {
     std::env::var_os("INFIELD_BIN").map_or_else(|| target().join("debug/infield"), PathBuf::from)
 }
 
+/// The binary of the test build that can leave out a defence: `INFIELD_WEAK_BIN`.
+pub fn weak_binary() -> Option<PathBuf> {
+    std::env::var_os("INFIELD_WEAK_BIN").map(PathBuf::from)
+}
+
 /// The folder with Python environments and Node packages that `cargo xtask install` fills.
 pub fn tools() -> PathBuf {
     std::env::var_os("INFIELD_TEST_TOOLS")
@@ -27,12 +32,21 @@ fn target() -> PathBuf {
 /// A home folder that nobody else uses. Dropping it ends its daemon with every sandbox.
 pub struct Home {
     folder: TempDir,
+    binary: PathBuf,
+    without: Option<String>,
 }
 
 impl Home {
     /// Makes an empty one; the daemon comes with the first command.
     pub fn new() -> Result<Self> {
-        Ok(Self { folder: TempDir::with_prefix("infield-")? })
+        Ok(Self { folder: TempDir::with_prefix("infield-")?, binary: binary(), without: None })
+    }
+
+    /// Makes one whose daemon and commands leave out the defence that `word` names.
+    pub fn without(word: &str) -> Result<Self> {
+        let binary = weak_binary().context("INFIELD_WEAK_BIN does not name the weakened build")?;
+        let folder = TempDir::with_prefix("infield-")?;
+        Ok(Self { folder, binary, without: Some(word.to_owned()) })
     }
 
     /// Where it is.
@@ -42,10 +56,13 @@ impl Home {
 
     /// `infield WORDS` on this home, with nothing of the caller's environment but PATH.
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(&self.binary);
         command.args(words).env_clear().stdin(Stdio::null());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", self.folder.path()).env("INFIELD_HOME", self.path());
+        if let Some(word) = &self.without {
+            command.env("INFIELD_WITHOUT", word);
+        }
         command
     }
 

@@ -1,6 +1,8 @@
 //! The gate, in the order in which a mistake is cheapest to find.
 
-use anyhow::Result;
+use std::fs;
+
+use anyhow::{Context, Result};
 
 use crate::install::{self, Policy};
 use crate::step::{command, execute, root, target};
@@ -14,10 +16,14 @@ pub(crate) fn run(policy: Policy) -> Result<()> {
             .env("PATH", tools.path()?),
     )?;
     let binary = target().join("debug/infield");
+    let weak = tools.folder().join("infield-weak");
+    run_cargo(&["cargo", "build", "--bin", "infield", "--features", "weaken"])?;
+    fs::copy(&binary, &weak).context("cannot put the weakened build aside")?;
     run_cargo(&["cargo", "build", "--bin", "infield"])?;
     execute(
         command(&["cargo", "test", "--workspace", "--no-fail-fast"])
             .env("INFIELD_BIN", binary)
+            .env("INFIELD_WEAK_BIN", weak)
             .env("INFIELD_TEST_TOOLS", tools.folder())
             .env("PATH", tools.path()?)
             .env("INSTA_UPDATE", "no"),
