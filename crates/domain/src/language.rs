@@ -122,3 +122,6 @@ impl FromStr for Language {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -163,3 +163,6 @@ pub fn next(state: State, event: &Event) -> Option<State> {
         ) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

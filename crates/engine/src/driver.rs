@@ -169,7 +169,7 @@ impl Driver {
                 State::Running | State::Stopped | State::Failed => self.wait().await,
                 State::Deleted => false,
             };
-            if !going_on {
+            if !going_on || self.engine.stopping().is_cancelled() {
                 return;
             }
         }

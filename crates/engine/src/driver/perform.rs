@@ -39,6 +39,14 @@ pub(crate) fn movement(
 ) -> impl Future<Output = Performed> + Send + use<> {
     let (engine, sandbox) = (engine.clone(), sandbox.clone());
     async move {
+        // What is meant is on record before the provider is asked for it, so that whoever comes
+        // after a crash in the middle goes on with it. A creation was recorded by its maker.
+        if sandbox.state != State::Creating
+            && let Err(error) = engine.records().call(|_| Ok(())).await
+        {
+            tokio::time::sleep(DELETE_PAUSE).await;
+            return Performed::Failed(error);
+        }
         match sandbox.state {
             State::Creating => bring_up(&engine, &sandbox, First::Yes).await,
             // A sandbox that never ran has no layer to start from.

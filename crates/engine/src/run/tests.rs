@@ -247,3 +247,17 @@ async fn a_stream_takes_input_and_two_can_follow() {
     assert_eq!(text, b"hello");
     assert_eq!(second.collect(collect()).await.expect("ends").stdout.text, "hello");
 }
+
+/// Not a limit of speed, which a busy machine has not: a guard against a wait where none belongs.
+#[tokio::test]
+async fn the_engine_adds_little_to_a_run() {
+    let f = fixture().await;
+    let mut fastest = std::time::Duration::MAX;
+    for _ in 0..20 {
+        let begun = std::time::Instant::now();
+        let run = f.once("print(1)").await;
+        run.collect(collect()).await.expect("ends");
+        fastest = fastest.min(begun.elapsed());
+    }
+    assert!(fastest < std::time::Duration::from_millis(20), "{fastest:?}");
+}
