@@ -22,8 +22,8 @@ pub(crate) struct Inherited {
     pub(crate) null: OwnedFd,
     /// Tells how often the memory limit killed.
     pub(crate) oom: Option<OwnedFd>,
-    /// Whether there are groups to drop.
-    pub(crate) has_groups: bool,
+    /// Whether there are groups that a command must not have and that can be dropped.
+    pub(crate) drops_groups: bool,
     /// The limit on open files that it came with; the agent itself takes all that it may have.
     pub(crate) open_files: Rlimit,
     attach: Vec<OwnedFd>,
@@ -45,10 +45,11 @@ impl Inherited {
         let flags = OFlags::RDWR | OFlags::CLOEXEC;
         let null = rustix::fs::open("/dev/null", flags, Mode::empty()).doing(|| "`/dev/null`")?;
         let has_groups = !rustix::process::getgroups().doing(|| "groups")?.is_empty();
+        let drops_groups = has_groups && may_set_groups();
         let open_files = getrlimit(Resource::Nofile);
         let all = Rlimit { current: open_files.maximum, maximum: open_files.maximum };
         setrlimit(Resource::Nofile, all).doing(|| "the limit on open files")?;
-        Ok(Self { listener, null, oom, has_groups, open_files, attach, _layer: layer })
+        Ok(Self { listener, null, oom, drops_groups, open_files, attach, _layer: layer })
     }
 
     /// Moves this process, a forked child, to the cgroups of the work.
@@ -66,4 +67,10 @@ impl Inherited {
         let text = String::from_utf8_lossy(&buffer[..count]);
         text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
     }
+}
+
+/// Whether the user namespace lets its root choose groups. One with a single id does not: its
+/// groups are those of the user outside, shown as the overflow group; user_namespaces(7).
+fn may_set_groups() -> bool {
+    std::fs::read("/proc/self/setgroups").map_or(true, |word| word.trim_ascii() != b"deny")
 }

@@ -285,7 +285,7 @@ impl Plan<'_> {
 
     fn become_user(&self) -> io::Result<()> {
         let account = self.account;
-        if (account.uid, account.gid) == (0, 0) && !self.inherited.has_groups {
+        if (account.uid, account.gid) == (0, 0) && !self.inherited.drops_groups {
             return Ok(());
         }
         sys::set_groups(&account.groups)?;
