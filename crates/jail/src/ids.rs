@@ -74,7 +74,7 @@ impl IdBlock {
     pub(crate) fn holds(self, first: u32) -> bool {
         let offset = first.wrapping_sub(self.first);
         first >= self.first
-            && offset % RANGE_IDS == 0
+            && offset.is_multiple_of(RANGE_IDS)
             && (RESERVED_RANGES..self.ranges).contains(&(offset / RANGE_IDS))
     }
 }

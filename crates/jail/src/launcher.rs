@@ -24,6 +24,7 @@ mod inventory;
 mod measure;
 mod probe;
 mod process;
+mod spare;
 mod start;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -73,6 +74,7 @@ const SOCKET: u64 = 0;
 const KEEPER: u64 = 1;
 const FIRST_TOKEN: u64 = 2;
 
+const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// How long an unremovable group rests before the next try.
 const RETRY: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 /// How often it is tried.
@@ -168,11 +170,10 @@ impl Launcher {
     fn serve(&mut self) -> Outcome<()> {
         let mut events = Vec::with_capacity(64);
         loop {
-            let timeout = (!self.leftovers.is_empty()).then_some(&RETRY);
-            let buffer = rustix::buffer::spare_capacity(&mut events);
-            match epoll::wait(&self.epoll, buffer, timeout) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => (),
-                Err(error) => return Err(error).at("wait for events"),
+            if self.wait(&mut events, Some(&NOW))? == 0 {
+                self.host.prepare_spare();
+                let timeout = (!self.leftovers.is_empty()).then_some(&RETRY);
+                self.wait(&mut events, timeout)?;
             }
             for event in events.drain(..) {
                 match event.data.u64() {
@@ -186,6 +187,14 @@ impl Launcher {
                 }
             }
             self.try_leftovers();
+        }
+    }
+
+    fn wait(&self, events: &mut Vec<epoll::Event>, timeout: Option<&Timespec>) -> Outcome<usize> {
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), timeout) {
+            Ok(count) => Ok(count),
+            Err(rustix::io::Errno::INTR) => Ok(0),
+            Err(error) => Err(error).at("wait for events"),
         }
     }
 

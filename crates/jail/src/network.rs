@@ -22,27 +22,52 @@ pub(crate) struct Home(OwnedFd);
 impl Home {
     /// Remembers where the caller is now.
     pub(crate) fn open() -> Outcome<Self> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let current = rustix::fs::open("/proc/thread-self/ns/net", flags, Mode::empty());
-        current.map(Self).at("open the network namespace")
+        current().map(Self).at("open the network namespace")
     }
 
-    /// Runs `work` in a new namespace for the ids from `range` on, and comes back. The namespace
-    /// lives as long as a process that `work` left in it.
-    pub(crate) fn within_new<T>(&self, range: u32, work: impl FnOnce() -> T) -> Outcome<T> {
+    /// Makes a namespace, and comes back.
+    pub(crate) fn make(&self) -> Outcome<OwnedFd> {
         sys::unshare(UnshareFlags::NEWNET).at("make a network namespace")?;
-        let result = prepare(range).at("prepare the network namespace").map(|()| work());
+        let made = prepare().and_then(|()| Ok(current()?)).at("prepare the network namespace");
+        self.come_back()?;
+        made
+    }
+
+    /// Runs `work` in a namespace that is opened for the ids from `range` on, and comes back.
+    /// The namespace lives as long as a process that `work` left in it.
+    pub(crate) fn within<T>(
+        &self,
+        network: &OwnedFd,
+        range: u32,
+        work: impl FnOnce() -> T,
+    ) -> Outcome<T> {
+        let kind = Some(LinkNameSpaceType::Network);
+        rustix::thread::move_into_link_name_space(network.as_fd(), kind)
+            .at("enter the network namespace")?;
+        let result = allow_ping(range).at("open the network namespace").map(|()| work());
+        self.come_back()?;
+        result
+    }
+
+    fn come_back(&self) -> Outcome<()> {
         let kind = Some(LinkNameSpaceType::Network);
         rustix::thread::move_into_link_name_space(self.0.as_fd(), kind)
-            .at("leave the network namespace")?;
-        result
+            .at("leave the network namespace")
     }
 }
 
+fn current() -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    rustix::fs::open("/proc/thread-self/ns/net", flags, Mode::empty())
+}
+
 /// Sets up the namespace that the caller is in.
-fn prepare(range: u32) -> io::Result<()> {
+fn prepare() -> io::Result<()> {
     raise_loopback()?;
-    std::fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")?;
+    std::fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")
+}
+
+fn allow_ping(range: u32) -> io::Result<()> {
     let groups = format!("{range} {}", range.saturating_add(RANGE_IDS - 1));
     std::fs::write("/proc/sys/net/ipv4/ping_group_range", groups)
 }

@@ -23,6 +23,8 @@ pub(crate) fn become_root() -> io::Result<()> {
     }
     rustix::thread::set_thread_res_gid(group, group, group)?;
     rustix::thread::set_thread_res_uid(user, user, user)?;
+    // A terminal's interrupt reaches a process group; the launcher's is not ours any more.
+    rustix::process::setsid()?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::request::LayerPlace;
 use crate::worker::{Job, Worker};
 
 /// The file system type number of a tmpfs, see statfs(2).
-const TMPFS_MAGIC: i64 = 0x0102_1994;
+const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
 
 /// How long killed work may take until nothing of it writes any more.
 const WORK_ENDS: Duration = Duration::from_millis(100);
@@ -81,7 +81,7 @@ impl Launcher {
         // What the agent holds is its word only. A folder of another file system would be read
         // by a worker with no more rights than the sandbox has; a save of it would be a lie.
         let kind = rustix::fs::fstatfs(&layer).at("look at the memory layer")?.f_type;
-        if i64::try_from(kind) != Ok(TMPFS_MAGIC) {
+        if kind != TMPFS_MAGIC {
             return Err(refused("the agent holds no memory layer"));
         }
         Ok(layer)

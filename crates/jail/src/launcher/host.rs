@@ -8,9 +8,11 @@ use rustix::fs::{CWD, Mode};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
 };
+use rustix::process::{Resource, Rlimit};
 use rustix::thread::UnshareFlags;
 
 use super::Settings;
+use super::spare::Spare;
 use crate::apply::Source;
 use crate::cgroup::Trees;
 use crate::cgroup::detect::Controller;
@@ -49,12 +51,15 @@ pub(crate) struct Ranges {
     pub(crate) network: network::Home,
     /// Who connects to the agents' sockets.
     pub(crate) account: u32,
+    /// What is ready for the next start.
+    pub(super) spare: Spare,
 }
 
 impl Host {
     /// Opens everything, and moves into a small mount namespace when there is the privilege.
     pub(crate) fn open(settings: &Settings, without: Without) -> Outcome<Self> {
         let filter = Filter::compile();
+        raise_open_files().at("raise the limit of open files")?;
         let ranges =
             settings.ids.map(|block| open_ranges(block, settings.account, &without)).transpose()?;
         let folders = Folders::open(&settings.home, &without)?;
@@ -210,6 +215,13 @@ impl Host {
     }
 }
 
+/// Each sandbox that runs costs a descriptor.
+fn raise_open_files() -> std::io::Result<()> {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    Ok(rustix::process::setrlimit(Resource::Nofile, raised)?)
+}
+
 fn path_source(path: &Path) -> Outcome<Source> {
     let path = path.to_str().and_then(|path| CString::new(path).ok());
     path.map(Source::Path).ok_or_else(|| {
@@ -224,7 +236,13 @@ fn open_ranges(block: IdBlock, account: u32, without: &Without) -> Outcome<Range
     if without.keeps(Defence::IdRange) {
         block.check(&read(["/etc/subuid", "/etc/subgid"]), &read(["/etc/passwd", "/etc/group"]))?;
     }
-    Ok(Ranges { block, allotment: Allotment::new(block), network: network::Home::open()?, account })
+    Ok(Ranges {
+        block,
+        allotment: Allotment::new(block),
+        network: network::Home::open()?,
+        account,
+        spare: Spare::default(),
+    })
 }
 
 /// Moves the process into a mount namespace with only what sandboxes need: each new sandbox's

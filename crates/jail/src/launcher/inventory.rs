@@ -66,7 +66,10 @@ impl Launcher {
                     self.found_dead(name, (word.as_str(), sentence.as_str()));
                 }
             },
-            State::Stopped { .. } if whole => self.end_strangers(name),
+            State::Stopped { .. } if whole => {
+                self.end_strangers(name);
+                self.remove_groups(name);
+            }
             // Nothing of it ever ran, or nothing is known of it.
             State::Stopped { .. } | State::Fresh => {
                 self.end_strangers(name);

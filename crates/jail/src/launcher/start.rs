@@ -86,9 +86,7 @@ impl Launcher {
             return Ok(());
         }
         let range = match &mut self.host.ranges {
-            Some(ranges) if self.host.without.keeps(Defence::IdRange) => {
-                ranges.allotment.allot()?
-            }
+            Some(ranges) if self.host.without.keeps(Defence::IdRange) => ranges.next_range()?,
             Some(ranges) => ranges.block.first + 2 * crate::request::RANGE_IDS,
             None => 0,
         };
@@ -160,7 +158,7 @@ impl Launcher {
 
     /// Makes the first process with all that it needs. It waits for the word to go, and ends if
     /// the launcher does.
-    fn give_birth(&self, start: &Start, range: u32) -> Outcome<Born> {
+    fn give_birth(&mut self, start: &Start, range: u32) -> Outcome<Born> {
         let name = start.sandbox.as_str();
         let folder = self.host.folders.sandbox(name).at("open the sandbox's folder")?;
         let saved = if folders::exists(folder.as_fd(), "layer") { Saved::Yes } else { Saved::No };
@@ -183,7 +181,7 @@ impl Launcher {
         let (channel, theirs) = channel_pair()?;
         let materials = Materials {
             channel: theirs,
-            trees: self.host.image_trees(&start.image, range)?,
+            trees: self.host.take_trees(&start.image, range)?,
             layer,
             saved,
             groups: self.host.trees.make(name, &start.limits, &self.host.without)?,
@@ -192,13 +190,14 @@ impl Launcher {
                 .at("copy the program")?,
             settings: self.settings(start),
         };
-        self.clone_into(&shape, range, channel, materials)
+        let network = self.host.take_network()?;
+        self.clone_into(&shape, (range, network), channel, materials)
     }
 
     fn clone_into(
         &self,
         shape: &Shape<'_>,
-        range: u32,
+        (range, network): (u32, Option<OwnedFd>),
         channel: OwnedFd,
         mut materials: Materials,
     ) -> Outcome<Born> {
@@ -216,11 +215,9 @@ impl Launcher {
             Ok(Cloned::Parent { pid, pidfd }) => Ok(Born { pid, pidfd, channel }),
             Err(error) => Err(error),
         };
-        let born = match &self.host.ranges {
-            Some(ranges) if without.keeps(Defence::NetworkNamespace) => {
-                ranges.network.within_new(range, make)?
-            }
-            Some(_) | None => make(),
+        let born = match (&self.host.ranges, network) {
+            (Some(ranges), Some(network)) => ranges.network.within(&network, range, make)?,
+            (Some(_) | None, _) => make(),
         };
         born.at("make the first process")
     }
