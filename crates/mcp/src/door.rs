@@ -35,6 +35,10 @@ const ICON: &str = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My
 /// How long clients may keep the list of tools, which never changes while a server runs.
 const LIST_TTL_MS: u64 = 300_000;
 
+/// How long a call waits for a daemon that starts, and how often it looks.
+const READY_PATIENCE: Duration = Duration::from_secs(20);
+const READY_LOOK: Duration = Duration::from_millis(20);
+
 /// An MCP server over the engine. Cheap to clone; every clone serves the same clients.
 #[derive(Clone)]
 pub struct Door {
@@ -119,6 +123,21 @@ impl Door {
             return Err(ErrorData::invalid_request("no valid key came with the request", None));
         };
         Ok(principal.for_request(self.engine.new_request_id()))
+    }
+
+    /// Waits while the daemon starts: the front of a client opens the pipe before recovery is over.
+    /// What then still cannot be done says so itself.
+    async fn until_ready(&self, given_up: &CancellationToken) {
+        let mut look = tokio::time::interval(READY_LOOK);
+        let ready = async {
+            while !self.engine.is_ready() {
+                look.tick().await;
+            }
+        };
+        tokio::select! {
+            _ = tokio::time::timeout(READY_PATIENCE, ready) => {}
+            () = given_up.cancelled() => {}
+        }
     }
 
     fn call(
@@ -222,6 +241,7 @@ impl ServerHandler for Door {
             return Err(ErrorData::invalid_params(Catalogue::unknown(&request.name), None));
         };
         let who = self.who(&context)?;
+        self.until_ready(&context.ct).await;
         let report = report(&context);
         let tasks = context.client_capabilities().is_some_and(|its| its.supports_tasks());
         if tasks && tool.may_be_long() {

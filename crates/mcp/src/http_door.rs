@@ -83,7 +83,7 @@ impl HttpDoor {
         Self { inner, manager, sessions: Arc::default() }
     }
 
-    async fn handle<B>(self, request: Request<B>) -> Answer
+    async fn handle<B>(self, mut request: Request<B>) -> Answer
     where
         B: http_body::Body + Send + 'static,
         B::Error: Display,
@@ -97,6 +97,10 @@ impl HttpDoor {
         {
             // Also for the session of somebody else: nobody learns that it exists.
             return refusal(StatusCode::NOT_FOUND, "there is no such session");
+        }
+        if is_own_origin(request.headers()) {
+            // rmcp knows lists only; whether the host is ours it checks itself.
+            request.headers_mut().remove(header::ORIGIN);
         }
         let answer = self.inner.handle(request).await;
         if let Some(id) = session_id(answer.headers()) {
@@ -144,6 +148,16 @@ fn surplus(sessions: &mut HashMap<String, Opened>) -> Vec<String> {
         sessions.remove(id);
     }
     ids
+}
+
+/// Whether a request comes from a page of this very server.
+fn is_own_origin(headers: &HeaderMap) -> bool {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let origin = origins.next().and_then(|origin| origin.to_str().ok());
+    let place = origin.and_then(|origin| origin.strip_prefix("http://"));
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let same = place.zip(host).is_some_and(|(place, host)| place.eq_ignore_ascii_case(host));
+    same && origins.next().is_none()
 }
 
 fn session_id(headers: &HeaderMap) -> Option<String> {

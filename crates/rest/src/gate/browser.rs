@@ -5,8 +5,8 @@
 //!
 //! - The `Host` is a name of ours, so that a name which a stranger's DNS points at us (DNS
 //!   rebinding) gets nothing.
-//! - An `Origin` that is not allowed gets nothing, and so does what the browser itself calls
-//!   foreign (`Sec-Fetch-Site`).
+//! - An `Origin` that is neither allowed nor our own gets nothing, and so does what the browser
+//!   itself calls foreign (`Sec-Fetch-Site`).
 //! - What may change something has a content type or a header that a page cannot send without a
 //!   preflight, and a preflight is never granted. `GET` and `HEAD` change nothing.
 
@@ -102,7 +102,7 @@ fn check_origin(headers: &HeaderMap, origins: &[String]) -> Result<()> {
     for origin in headers.get_all(header::ORIGIN) {
         let origin = origin.to_str().unwrap_or_default();
         listed = origins.iter().any(|ours| ours.eq_ignore_ascii_case(origin));
-        if !listed {
+        if !listed && !is_own(origin, headers) {
             return Err(Error::denied("this server takes no requests of web pages")
                 .with_hint("allow the page with `--allow-origin`, or send no `Origin`"));
         }
@@ -114,6 +114,14 @@ fn check_origin(headers: &HeaderMap, origins: &[String]) -> Result<()> {
             .with_hint("send the request from a program"));
     }
     Ok(())
+}
+
+/// Whether the page came from this very server: only its own pages have its name, which the check
+/// of `Host` has found to be ours, and its port.
+fn is_own(origin: &str, headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let place = origin.strip_prefix("http://");
+    place.zip(host).is_some_and(|(place, host)| place.eq_ignore_ascii_case(host))
 }
 
 fn check_mutation(headers: &HeaderMap) -> Result<()> {
