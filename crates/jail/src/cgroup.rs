@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{Access, AtFlags, Mode, OFlags};
 
 use self::detect::{Controller, Tree, Version};
 use crate::defence::{Defence, Without};
@@ -36,6 +36,9 @@ const PERIOD_US: u64 = 100_000;
 struct Base {
     version: Version,
     controllers: Vec<Controller>,
+    /// `infield`, for all data directories of the host.
+    above: OwnedFd,
+    /// The folder of this data directory in it.
     folder: OwnedFd,
 }
 
@@ -77,6 +80,17 @@ impl Trees {
             Base::open(&tree, &start, tag).ok()
         });
         Self(bases.collect())
+    }
+
+    /// Removes our folders when nothing is in them any more.
+    pub(crate) fn close(&self, tag: &str) {
+        for base in &self.0 {
+            // Busy means that sandboxes go on, here or below another data directory.
+            if rustix::fs::unlinkat(&base.above, tag, AtFlags::REMOVEDIR).is_err() {
+                continue;
+            }
+            let _ = rustix::fs::unlinkat(&base.above, "../infield", AtFlags::REMOVEDIR);
+        }
     }
 
     /// What enforces a controller.
@@ -195,8 +209,15 @@ impl Base {
         let ours = folders::open_folder(start.as_fd(), "infield")?;
         folders::make_folder(ours.as_fd(), tag, 0o755)?;
         let folder = folders::open_folder(ours.as_fd(), tag)?;
-        let base = Self { version: tree.version, controllers: tree.controllers.clone(), folder };
-        for parent in [&start, &ours, &base.folder] {
+        // It may be there from a launcher that had more rights.
+        rustix::fs::accessat(&folder, ".", Access::WRITE_OK, AtFlags::EACCESS)?;
+        let base = Self {
+            above: ours,
+            version: tree.version,
+            controllers: tree.controllers.clone(),
+            folder,
+        };
+        for parent in [&start, &base.above, &base.folder] {
             base.pass_down(parent.as_fd())?;
         }
         Ok(base)

@@ -67,7 +67,9 @@ pub fn run(settings: Settings) -> Result<(), Failure> {
     let host = Host::open(&settings, Without::from_environment())?;
     let mut launcher = Launcher::new(host, settings)?;
     launcher.adopt();
-    launcher.serve()
+    let ended = launcher.serve();
+    launcher.host.trees.close(&launcher.host.folders.tag);
+    ended
 }
 
 const SOCKET: u64 = 0;

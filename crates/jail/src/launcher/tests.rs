@@ -150,3 +150,103 @@ fn an_ordinary_user_gets_a_sandbox_and_an_honest_report() {
     let failure = jail.failure(Request::Start(start));
     assert_eq!(failure.kind, FailureKind::Unsupported, "{failure:?}");
 }
+
+/// An archive with one file, a link and a device, as an image could come.
+fn archive() -> std::fs::File {
+    let mut builder = tar::Builder::new(tempfile::tempfile().expect("a file can be made"));
+    let mut add = |name: &str, kind: tar::EntryType, content: &[u8]| {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_mode(0o755);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        header.set_size(content.len() as u64);
+        builder.append_data(&mut header, name, content).expect("it is written");
+    };
+    add("etc", tar::EntryType::Directory, b"");
+    add("etc/motd", tar::EntryType::Regular, b"imported\n");
+    add("dev/sda", tar::EntryType::Block, b"");
+    let mut file = builder.into_inner().expect("it is whole");
+    std::io::Seek::rewind(&mut file).expect("it is a file");
+    file
+}
+
+#[test]
+fn an_image_is_imported_used_and_removed() {
+    let Some(mut jail) = Jail::open() else { return };
+    let import = || Request::ImportImage {
+        image: "small".to_owned(),
+        limit_bytes: 1 << 20,
+        limit_entries: 100,
+        created_at: 7,
+    };
+    let (answer, _) = jail.ask(import(), Some(&archive().into()));
+    let Answer::Imported(report) = answer else { panic!("{answer:?}") };
+    assert!(!report.left_out.is_empty(), "a device cannot come along: {report:?}");
+    assert_eq!(jail.inventory().1, [report]);
+    assert_eq!(jail.failure(import()).kind, FailureKind::Refused);
+    let start = Start { image: "small".to_owned(), ..jail::start_of("own", LayerPlace::Disk) };
+    let (answer, _) = jail.ask(Request::Start(start), None);
+    let Answer::Started(started) = answer else { panic!("{answer:?}") };
+    let motd = fs::read_to_string(format!("/proc/{}/root/etc/motd", started.pid));
+    assert_eq!(motd.expect("it is there"), "imported\n");
+    let remove = || Request::RemoveImage { image: "small".to_owned() };
+    assert_eq!(jail.failure(remove()).kind, FailureKind::Refused, "a sandbox has it");
+    jail.done(Request::Remove { sandbox: "own".to_owned() });
+    jail.done(remove());
+    assert_eq!(jail.inventory().1, []);
+    assert_eq!(jail.failure(remove()).kind, FailureKind::NotFound);
+}
+
+#[test]
+fn an_archive_beyond_its_limit_leaves_nothing() {
+    let Some(mut jail) = Jail::open() else { return };
+    let import = Request::ImportImage {
+        image: "big".to_owned(),
+        limit_bytes: 1,
+        limit_entries: 100,
+        created_at: 0,
+    };
+    let (answer, _) = jail.ask(import, Some(&archive().into()));
+    assert!(matches!(answer, Answer::Failed(_)), "{answer:?}");
+    let left = fs::read_dir(jail.home().join("images")).expect("it is there").flatten();
+    let left: Vec<_> = left
+        .map(|entry| entry.file_name())
+        .filter(|name| !name.to_string_lossy().starts_with(".host-"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn the_end_of_a_first_process_has_a_cause() {
+    let Some(mut jail) = Jail::open() else { return };
+    let (started, _) = jail.start("gone", LayerPlace::Memory);
+    jail::kill(started.pid);
+    let found = jail.inventory().0;
+    assert_eq!(found[0].running, None);
+    let cause = ("killed".to_owned(), "its first process was ended by signal 9".to_owned());
+    assert_eq!(found[0].ended, Some(cause));
+}
+
+#[test]
+fn folders_of_somebody_else_are_refused() {
+    use crate::defence::Without;
+    use crate::folders::Folders;
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let home = tempfile::tempdir().expect("a folder can be made");
+    let open = || Folders::open(home.path(), &Without::nothing());
+    assert!(open().is_ok());
+    let sandboxes = home.path().join("sandboxes");
+    std::os::unix::fs::chown(&sandboxes, Some(65_534), None).expect("root may");
+    assert!(open().is_err(), "a stranger's folder");
+    std::os::unix::fs::chown(&sandboxes, Some(0), None).expect("root may");
+    fs::rename(&sandboxes, home.path().join("aside")).expect("root may");
+    fs::rename(home.path().join("images"), &sandboxes).expect("root may");
+    assert!(open().is_err(), "the image store under another name");
+    fs::remove_dir(&sandboxes).expect("it is empty");
+    std::os::unix::fs::symlink("/etc", &sandboxes).expect("root may");
+    assert!(open().is_err(), "a link");
+}
