@@ -15,7 +15,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use infield_domain::{Error, Kind, Result};
+use infield_domain::{Error, Result};
 use infield_rest::wire::{self, ErrorBody, ErrorDetail};
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -24,6 +24,7 @@ use tokio::time::timeout;
 pub(crate) use request::{Request, segment};
 pub(crate) use stream::{Connection, Events, Inputs};
 
+use crate::error::from_detail;
 use crate::home::Home;
 
 /// Differs between any two builds; made by the build script of everything that goes in.
@@ -35,8 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Bytes of a JSON answer at most: a page of a thousand sandboxes has less than a tenth of it.
 const ANSWER_BYTES: usize = 64 << 20;
 
-/// How often a daemon of another build is replaced before two builds are seen to fight.
-const HAND_OVERS: u32 = 3;
+/// How often a request is sent before two builds are seen to fight over the daemon.
+const ATTEMPTS: u32 = 6;
 
 /// Reaches one daemon.
 #[derive(Clone)]
@@ -126,9 +127,13 @@ impl Client {
         Ok(Connection::new(upgraded))
     }
 
-    /// Makes sure that a daemon of our build runs, for requests whose body cannot be sent twice.
-    pub(crate) async fn greet(&self) -> Result<wire::Build> {
-        self.json(Request::get("/v1/build")).await
+    /// Makes sure that a daemon of our build runs and is ready, for requests whose body cannot be sent twice.
+    pub(crate) async fn greet(&self) -> Result<()> {
+        let _build: wire::Build = self.json(Request::get("/v1/build")).await?;
+        match &self.reach {
+            Reach::Home(home, _) => connect::wait_until_ready(home, &self.caller).await,
+            Reach::Network(_) => Ok(()),
+        }
     }
 
     /// Waits until the daemon that was asked to end has ended.
@@ -148,7 +153,7 @@ impl Client {
                 if is_success(&response) {
                     return Ok(response);
                 }
-                Err(domain_error(failure(response).await?))
+                Err(from_detail(failure(response).await?))
             }
         }
     }
@@ -159,7 +164,7 @@ impl Client {
         starts: Starts,
         mut request: Request,
     ) -> Result<Response<Incoming>> {
-        for _ in 0..HAND_OVERS {
+        for _ in 0..ATTEMPTS {
             let stream = connect::open(home, starts).await?;
             let again = request.again();
             let response = exchange(stream, request, &self.caller).await?;
@@ -167,14 +172,22 @@ impl Client {
                 return Ok(response);
             }
             let detail = failure(response).await?;
+            let other_build = detail.code.as_deref() == Some("build");
             match again {
-                Some(next)
-                    if starts == Starts::Daemon && detail.code.as_deref() == Some("build") =>
-                {
+                Some(next) if starts == Starts::Daemon && other_build => {
                     connect::hand_over(home, &self.caller).await?;
                     request = next;
                 }
-                Some(_) | None => return Err(domain_error(detail)),
+                // A daemon that starts or ends takes requests and can do nothing yet.
+                Some(next)
+                    if starts == Starts::Daemon
+                        && detail.kind == "unavailable"
+                        && !connect::is_ready(home, &self.caller).await? =>
+                {
+                    connect::wait_until_ready(home, &self.caller).await?;
+                    request = next;
+                }
+                Some(_) | None => return Err(from_detail(detail)),
             }
         }
         Err(Error::conflict("another build of infield starts its daemon again and again")
@@ -242,25 +255,4 @@ async fn failure(response: Response<Incoming>) -> Result<ErrorDetail> {
         Error::internal(format!("the daemon answered {status} without saying why"))
             .with_source(source)
     })
-}
-
-/// The daemon's error as ours. A word that we do not know is a fault of the daemon.
-pub(crate) fn domain_error(detail: ErrorDetail) -> Error {
-    let kind = match detail.kind.as_str() {
-        "not_found" => Kind::NotFound,
-        "conflict" => Kind::Conflict,
-        "invalid" => Kind::Invalid,
-        "unauthenticated" => Kind::Unauthenticated,
-        "denied" => Kind::Denied,
-        "quota" => Kind::Quota,
-        "unsupported" => Kind::Unsupported,
-        "unavailable" => Kind::Unavailable,
-        "timeout" => Kind::Timeout,
-        _ => Kind::Internal,
-    };
-    let error = Error::new(kind, detail.message);
-    match detail.hint {
-        Some(hint) => error.with_hint(hint),
-        None => error,
-    }
 }

@@ -4,14 +4,53 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use infield_domain::{Error, Kind};
+use infield_rest::wire::ErrorDetail;
 
 use crate::output;
 
 /// The exit code of `run` and `exec` when infield failed and not the program, as docker has it.
 pub(crate) const RUN_FAILED: u8 = 125;
 
+/// The exit code of `exec` when the sandbox has no such program, as a shell has it.
+pub(crate) const NO_PROGRAM: u8 = 127;
+
 /// The exit code of `run` and `exec` when the time was over, as timeout(1) has it.
 pub(crate) const TIME_OVER: u8 = 124;
+
+/// The words for kinds on the wire.
+const WORDS: &[(Kind, &str)] = &[
+    (Kind::NotFound, "not_found"),
+    (Kind::Conflict, "conflict"),
+    (Kind::Invalid, "invalid"),
+    (Kind::Unauthenticated, "unauthenticated"),
+    (Kind::Denied, "denied"),
+    (Kind::Quota, "quota"),
+    (Kind::Unsupported, "unsupported"),
+    (Kind::Unavailable, "unavailable"),
+    (Kind::Timeout, "timeout"),
+    (Kind::Internal, "internal"),
+];
+
+/// An error that came over the wire. A word that we do not know is a fault of its sender.
+pub(crate) fn from_detail(detail: ErrorDetail) -> Error {
+    let known = WORDS.iter().find(|(_, word)| *word == detail.kind);
+    let error = Error::new(known.map_or(Kind::Internal, |(kind, _)| *kind), detail.message);
+    match detail.hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
+/// An error for the wire.
+pub(crate) fn to_detail(error: &Error) -> ErrorDetail {
+    let known = WORDS.iter().find(|(kind, _)| *kind == error.kind());
+    ErrorDetail {
+        kind: known.map_or("internal", |(_, word)| word).to_owned(),
+        message: error.message().to_owned(),
+        hint: error.hint().map(str::to_owned),
+        code: None,
+    }
+}
 
 /// The exit code that tells a kind apart.
 pub(crate) fn exit_code(kind: Kind) -> u8 {

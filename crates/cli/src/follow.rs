@@ -19,8 +19,8 @@ use infield_rest::stream::{ClientFrame, ServerFrame};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::client::{Connection, Events, Inputs, domain_error};
-use crate::error::TIME_OVER;
+use crate::client::{Connection, Events, Inputs};
+use crate::error::{TIME_OVER, from_detail};
 use crate::output;
 use crate::stdio::Stdio;
 use crate::terminal::{self, Raw};
@@ -103,7 +103,7 @@ async fn show(mut events: Events) -> Result<Followed> {
             ServerFrame::Stdout(bytes) => stdout.write_all(&bytes).await,
             ServerFrame::Stderr(bytes) => stderr.write_all(&bytes).await,
             ServerFrame::Ended(ending) => return Ok(Followed::Ended(ending)),
-            ServerFrame::Error(body) => return Err(domain_error(body.error)),
+            ServerFrame::Error(body) => return Err(from_detail(body.error)),
         };
         match written {
             Ok(()) => {}

@@ -10,6 +10,7 @@ mod args;
 mod client;
 mod commands;
 mod error;
+mod folders;
 mod follow;
 mod home;
 mod landing;

@@ -15,11 +15,16 @@ use rustix::fs::{Mode, OFlags};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, sleep};
 
-use super::{Caller, Request, Starts, domain_error, exchange, failure};
+use super::{Caller, Request, Starts, exchange, failure};
+use crate::error::from_detail;
 use crate::home::Home;
 
 /// How long a daemon may take until it takes connections.
 const START_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long a daemon may take from its first connection until it can make sandboxes: it adopts
+/// those that run, and carries out what was due while no daemon ran.
+const READY_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a daemon may take until it has ended.
 const END_PATIENCE: Duration = Duration::from_secs(15);
@@ -67,7 +72,7 @@ pub(super) async fn hand_over(home: &Home, caller: &Caller) -> Result<()> {
     let request = Request::post("/v1/shutdown", &Shutdown { sandboxes: ShutdownSandboxes::Keep })?;
     let response = exchange(stream, request, caller).await?;
     if !response.status().is_success() {
-        return Err(domain_error(failure(response).await?));
+        return Err(from_detail(failure(response).await?));
     }
     wait_for_end(home).await
 }
@@ -79,6 +84,26 @@ pub(super) async fn wait_for_end(home: &Home) -> Result<()> {
         if !patience.wait().await {
             return Err(Error::timeout("the daemon was asked to end and does not")
                 .with_hint(format!("look at `{}`", home.log().display())));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the daemon can make sandboxes now.
+pub(super) async fn is_ready(home: &Home, caller: &Caller) -> Result<bool> {
+    let Some(stream) = connect(home).await? else { return Ok(false) };
+    // A daemon that ends while it is asked is not ready either.
+    let answer = exchange(stream, Request::get("/api/health"), caller).await;
+    Ok(answer.is_ok_and(|response| response.status().is_success()))
+}
+
+/// Waits until the daemon can make sandboxes; starts one when it ended meanwhile.
+pub(super) async fn wait_until_ready(home: &Home, caller: &Caller) -> Result<()> {
+    let mut patience = Patience::new(READY_PATIENCE);
+    while !is_ready(home, caller).await? {
+        drop(open(home, Starts::Daemon).await?);
+        if !patience.wait().await {
+            return Err(not_started(home, "the daemon runs, and is not ready in time"));
         }
     }
     Ok(())

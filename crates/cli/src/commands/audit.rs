@@ -52,7 +52,7 @@ pub(crate) async fn run(client: &Client, args: AuditArgs) -> Result<()> {
 }
 
 async fn verify(client: &Client, format: Format) -> Result<()> {
-    let verdict: AuditVerdict = client.json(Request::get("/v1/audit/verification")).await?;
+    let verdict: AuditVerdict = client.json(Request::get("/v1/audit/verify")).await?;
     if format.json {
         output::json(&verdict)?;
     }

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Args;
-use infield_domain::{Error, Result};
+use infield_domain::{Error, Kind, Result};
 use infield_rest::wire::{Execute, OnDisconnect, RunAnswer, Stdin};
 
 use super::info::path;
@@ -31,7 +31,7 @@ Examples:
 
 Exit codes:
   the command's own; 124 when --timeout ended it; 125 when infield itself failed;
-  126 and 127 when the command could not be started or found")]
+  127 when the sandbox has no such program")]
 pub(crate) struct ExecArgs {
     /// Pass standard input on
     #[arg(short, long)]
@@ -71,7 +71,11 @@ pub(crate) fn run(global: &Global, args: ExecArgs) -> Result<ExitCode> {
     let ran = client(global, Starts::Daemon).and_then(|client| block_on(execute(&client, args)));
     Ok(ran.unwrap_or_else(|failure| {
         error::report(&failure);
-        ExitCode::from(error::RUN_FAILED)
+        ExitCode::from(match failure.kind() {
+            // The sandbox has no such program; a shell says it with this code.
+            Kind::Unsupported => error::NO_PROGRAM,
+            _ => error::RUN_FAILED,
+        })
     }))
 }
 

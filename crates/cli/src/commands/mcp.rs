@@ -6,6 +6,7 @@
 //! these folders: the daemon runs as another account and never opens a path of the host. Nothing
 //! but the protocol is ever written to standard output.
 
+use std::future::pending;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -20,6 +21,8 @@ use tokio::time::timeout;
 use super::{block_on, client};
 use crate::args::Global;
 use crate::client::{Request, Starts};
+use crate::error;
+use crate::folders::Allowed;
 use crate::stdio::Stdio;
 
 /// How long answers that are under way may take after the client closed its side, from one piece
@@ -58,20 +61,34 @@ pub(crate) struct McpArgs {
 /// Serves until the client closes its side.
 pub(crate) fn run(global: &Global, args: McpArgs) -> Result<ExitCode> {
     let client = client(global, Starts::Daemon)?.named(&args.owner)?;
-    let hello = hello(args)?;
+    let allowed = Allowed::open(&args.allow_dir)?;
+    let hello = hello(args, &allowed)?;
     block_on(async {
         let pipe = client.upgrade(Request::post("/v1/mcp", &hello)?).await?;
-        carry(pipe.bytes()).await
+        if allowed.is_empty() {
+            return carry(pipe.bytes()).await;
+        }
+        let folders = async {
+            if let Err(error) = allowed.serve(client.clone(), hello.session.clone()).await {
+                // The client works on without folders; standard error is its log.
+                error::report(&error);
+            }
+            pending().await
+        };
+        tokio::select! {
+            carried = carry(pipe.bytes()) => carried,
+            ended = folders => ended,
+        }
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn hello(args: McpArgs) -> Result<McpHello> {
+fn hello(args: McpArgs, allowed: &Allowed) -> Result<McpHello> {
     let working_directory =
         std::env::current_dir().ok().and_then(|path| path.into_os_string().into_string().ok());
     Ok(McpHello {
         session: session_word()?,
-        folders: Vec::new(),
+        folders: allowed.names(),
         working_directory,
         defaults: McpDefaults {
             sandbox: args.sandbox,

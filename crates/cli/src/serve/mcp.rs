@@ -4,13 +4,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
 use infield_domain::Result;
 use infield_engine::Engine;
-use infield_mcp::{Defaults, Door, HttpDoor, HttpSettings, NoFolders, Session};
+use infield_mcp::{Defaults, Door, Folders, HttpDoor, HttpSettings, NoFolders, Session};
 use infield_rest::wire::{McpDefaults, McpFolders, McpHello};
 use infield_rest::{Mcp, PipeCall, mcp_service};
 use tokio_util::sync::CancellationToken;
+
+use crate::folders::{Fronts, Seat};
 
 /// Makes the door. `listen` is where the network reaches it, if it does.
 pub(super) fn door(
@@ -25,10 +26,12 @@ pub(super) fn door(
         shutdown: shutdown.clone(),
     };
     let engine = engine.clone();
+    let fronts = Fronts::default();
+    let seats = fronts.clone();
     Mcp {
         http: mcp_service(HttpDoor::new(engine.clone(), settings)),
-        pipe: Arc::new(move |call| Box::pin(serve(engine.clone(), call))),
-        folders: Arc::new(refuse),
+        pipe: Arc::new(move |call| Box::pin(serve(engine.clone(), seats.clone(), call))),
+        folders: Arc::new(move |call| Box::pin(take(fronts.clone(), call))),
     }
 }
 
@@ -45,12 +48,18 @@ fn hosts(listen: Option<SocketAddr>) -> Vec<String> {
     }
 }
 
-async fn serve(engine: Engine, call: PipeCall<McpHello>) -> Result<()> {
+async fn serve(engine: Engine, fronts: Fronts, call: PipeCall<McpHello>) -> Result<()> {
     let PipeCall { who, hello, io, shutdown } = call;
+    // The front's folders are found for as long as its pipe is open.
+    let seat = match hello.folders.is_empty() {
+        true => None,
+        false => Some(fronts.seat(&hello.session, hello.folders)?),
+    };
+    let none = || Arc::new(NoFolders::NONE_OPENED) as Arc<dyn Folders>;
     let session = Session {
         principal: who,
         defaults: defaults(hello.defaults)?,
-        folders: Arc::new(NoFolders::NONE_OPENED),
+        folders: seat.as_ref().map_or_else(none, Seat::folders),
     };
     Door::new(engine, session).serve(io, shutdown).await
 }
@@ -66,8 +75,7 @@ fn defaults(told: McpDefaults) -> Result<Defaults> {
     })
 }
 
-fn refuse(_: PipeCall<McpFolders>) -> BoxFuture<'static, Result<()>> {
-    Box::pin(async {
-        Err(infield_domain::Error::unsupported("this daemon takes no trees of the host yet"))
-    })
+/// Takes a connection over which trees of the host come and go.
+async fn take(fronts: Fronts, call: PipeCall<McpFolders>) -> Result<()> {
+    fronts.connect(&call.hello.session, call.io).await
 }

@@ -11,8 +11,9 @@ use infield_rest::wire::{CreateSandbox, Execute, Run, Sandbox};
 
 use super::host::{self, PYTHON_CODE, STATIC_ARGUMENT};
 use super::rpc::{self, Pipe};
-use crate::client::{Client, Request, domain_error};
+use crate::client::{Client, Request};
 use crate::commands::info::path;
+use crate::error::from_detail;
 
 /// A latency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,7 +207,7 @@ async fn follow(client: &Client, request: Request) -> Result<(Option<Instant>, E
             ServerFrame::Ended(ending) => {
                 return Err(Error::internal(format!("it ended with {}", ending.exit_code)));
             }
-            ServerFrame::Error(body) => return Err(domain_error(body.error)),
+            ServerFrame::Error(body) => return Err(from_detail(body.error)),
         }
     }
 }
