@@ -38,6 +38,9 @@ const KEEPER: &str = "__keeper";
 const LAUNCHER: &str = "__launcher";
 const DAEMON: &str = "__daemon";
 
+/// Descriptors from here on are not meant for our children.
+const FIRST_UNKNOWN: i32 = 3;
+
 /// Runs as the inner process that the first argument names; none for the command line.
 pub(crate) fn inner_process() -> Option<ExitCode> {
     let first = std::env::args_os().nth(1)?;
@@ -52,6 +55,9 @@ pub(crate) fn inner_process() -> Option<ExitCode> {
 /// Runs a daemon in the foreground until it is told to end.
 pub(crate) fn run(options: &Options) -> Result<()> {
     log::start();
+    infield_jail::close_from_at_exec(FIRST_UNKNOWN).map_err(|error| {
+        Error::internal("descriptors of the caller cannot be kept back").with_source(error)
+    })?;
     keeper::run(options)
 }
 
@@ -66,6 +72,8 @@ pub(crate) fn start_in_background(home: &Home) -> Result<Child> {
     let mut command = own_binary(KEEPER);
     command.arg(home.path()).current_dir("/").stdin(Stdio::null());
     command.stdout(Stdio::null()).stderr(Stdio::from(log));
+    // A daemon that kept a pipe of the command's caller would keep that caller waiting.
+    infield_jail::close_from_at_exec(FIRST_UNKNOWN).map_err(failed)?;
     command.spawn().map_err(failed)
 }
 

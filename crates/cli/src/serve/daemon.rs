@@ -16,18 +16,18 @@ use infield_domain::provider::Provider;
 use infield_domain::{Error, Principal, Result};
 use infield_engine::{Engine, Shutdown};
 use infield_local::{Launcher, Local, packet};
-use infield_rest::Clients;
+use infield_rest::{Clients, Doors, Listeners};
 use infield_store::Store;
 use rustix::fs::FlockOperation;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::control::{self, ToDaemon};
 use super::options::{Lifetime, Setup};
-use super::readiness::Readiness;
+use super::readiness::{Readiness, Told};
 use super::{account, doors, end, log, mcp};
 
 /// How long a daemon of the background lives without a running sandbox, a client and a timer.
@@ -134,13 +134,15 @@ async fn serve(handed: Handed) -> Result<()> {
     let listen = listeners.tcp.first().and_then(|listener| listener.local_addr().ok());
     let mcp = mcp::door(&engine, listen, &shutdown);
     let doors = doors::doors(&setup, engine.clone(), mcp, watch);
-    let server = tokio::spawn(infield_rest::serve(listeners, doors, shutdown.clone()));
+    let (tried, ready) = oneshot::channel();
+    let server = tokio::spawn(answer(listeners, doors, ready, shutdown.clone()));
     let mut tasks = JoinSet::new();
     tasks.spawn(link.run());
     tasks.spawn(async move { local.watch_disks().await });
     let control = packet::register(control).map_err(failed)?;
-    let (lifetime, told) = (setup.lifetime, control.get_ref().try_clone().map_err(failed)?);
+    let told = Told { tried, keeper: control.get_ref().try_clone().map_err(failed)? };
     tasks.spawn(readiness.reach(engine.clone(), provider, told));
+    let lifetime = setup.lifetime;
     let mut daemon =
         Daemon { lifetime, engine, clients, control, sockets, server, shutdown, tasks };
     let watched = daemon.watch().await;
@@ -149,6 +151,20 @@ async fn serve(handed: Handed) -> Result<()> {
     }
     let ended = daemon.end().await;
     watched.and(ended)
+}
+
+/// Answers requests as soon as recovery was tried; until then they wait in the listener's queue.
+async fn answer(
+    listeners: Listeners,
+    doors: Doors,
+    ready: oneshot::Receiver<()>,
+    shutdown: CancellationToken,
+) -> Result<()> {
+    tokio::select! {
+        tried = ready => tried.map_err(|_| Error::internal("nobody tried to recover"))?,
+        () = shutdown.cancelled() => return Ok(()),
+    }
+    infield_rest::serve(listeners, doors, shutdown).await
 }
 
 /// Why a daemon ends that has no fault.

@@ -14,6 +14,7 @@ use infield_domain::sandbox::{Network, Resources, Retention, Spec, WORKING_DIREC
 use infield_domain::{Error, ImageName, Result, SandboxId};
 use infield_engine::Engine;
 use infield_rest::Health;
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::control::{self, FromDaemon};
@@ -21,6 +22,14 @@ use super::log;
 
 /// The first and the longest pause between two attempts.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Who is told on the way.
+pub(super) struct Told {
+    /// That recovery was tried once, so that requests can be answered.
+    pub(super) tried: oneshot::Sender<()>,
+    /// That the daemon works.
+    pub(super) keeper: OwnedFd,
+}
 
 /// Whether a sandbox was made here.
 #[derive(Clone, Default)]
@@ -43,14 +52,24 @@ impl Readiness {
 
     /// Recovers and makes the proof, as often as it takes. The keeper is told as soon as requests
     /// are answered, which on a host that can make no sandbox is all there will be.
-    pub(super) async fn reach(self, engine: Engine, provider: Arc<dyn Provider>, keeper: OwnedFd) {
+    pub(super) async fn reach(self, engine: Engine, provider: Arc<dyn Provider>, told: Told) {
         let mut pause = PAUSES.0;
-        while let Err(error) = engine.recover().await {
+        let mut first = Some(told.tried);
+        loop {
+            let recovered = engine.recover().await;
+            // Before the first attempt an answer would say that there is nothing. After one that
+            // failed, errors are better than silence.
+            if let Some(first) = first.take()
+                && first.send(()).is_err()
+            {
+                return;
+            }
+            let Err(error) = recovered else { break };
             tracing::error!(source = log::chain(&error), "cannot recover yet: {error}");
             sleep(pause).await;
             pause = (pause * 2).min(PAUSES.1);
         }
-        if let Err(error) = control::say(&keeper, &FromDaemon::Ready, None) {
+        if let Err(error) = control::say(&told.keeper, &FromDaemon::Ready, None) {
             tracing::warn!(%error, "the keeper was not told");
         }
         pause = PAUSES.0;
