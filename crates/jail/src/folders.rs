@@ -75,12 +75,21 @@ pub(crate) fn names(directory: BorrowedFd<'_>) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Replaces the file `name` by one with `content`.
+/// Writes a file in place. A crash in between leaves an empty one or a part.
+pub(crate) fn write_in_place(
+    directory: BorrowedFd<'_>,
+    name: &str,
+    content: &str,
+) -> io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
+    let file = open(directory, name, flags)?;
+    write_all(file.as_fd(), content.as_bytes())
+}
+
+/// Replaces the file `name` by one with `content`: a crash leaves the old one or the new one.
 pub(crate) fn write_file(directory: BorrowedFd<'_>, name: &str, content: &str) -> io::Result<()> {
     let temporary = format!("{name}.new");
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
-    let file = open(directory, &temporary, flags)?;
-    write_all(file.as_fd(), content.as_bytes())?;
+    write_in_place(directory, &temporary, content)?;
     Ok(rustix::fs::renameat(directory, &temporary, directory, name)?)
 }
 

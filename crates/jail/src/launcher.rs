@@ -98,10 +98,19 @@ struct Running {
     pidfd: OwnedFd,
 }
 
+/// Whether a failed start leaves something behind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Age {
+    /// Nothing of it was there before.
+    New,
+    /// It was stopped.
+    Known,
+}
+
 /// What is being done with a sandbox. Tasks that nobody asked for have no number.
 enum Task {
     /// Its first process is on its way to the agent.
-    Starting { number: u64, channel: OwnedFd, is_ready: bool, is_new: bool },
+    Starting { number: u64, channel: OwnedFd, is_ready: bool, age: Age },
     /// A worker writes the memory layer to disk; then the processes end.
     Saving { number: u64 },
     /// Its processes end; then the memory layer is written to disk, if one was taken.

@@ -7,7 +7,7 @@ use rustix::fs::{AtFlags, Gid, Mode, Uid};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::Signal;
 
-use super::{Launcher, Running, Sandbox, Task, Watched, host, process};
+use super::{Age, Launcher, Running, Sandbox, Task, Watched, host, process};
 use crate::apply::{self, Materials};
 use crate::check::HOST_IMAGE;
 use crate::defence::Defence;
@@ -35,10 +35,10 @@ impl Launcher {
         if self.sandboxes.get(name).is_some_and(|sandbox| sandbox.running.is_some()) {
             return self.watch(number, name);
         }
-        let is_new = !self.sandboxes.contains_key(name);
-        let begun = self.prepare(start).and_then(|()| self.begin(number, start, is_new));
+        let age = if self.sandboxes.contains_key(name) { Age::Known } else { Age::New };
+        let begun = self.prepare(start).and_then(|()| self.begin(number, start, age));
         if let Err(failure) = begun {
-            self.undo(number, name, is_new, failure);
+            self.undo(number, name, age, failure);
         }
     }
 
@@ -94,7 +94,7 @@ impl Launcher {
         record.enforced = enforced;
         let sandboxes = self.host.folders.sandboxes.as_fd();
         let made = folders::make_folder(sandboxes, name, 0o711).at("make the sandbox's folder");
-        let made = made.and_then(|()| self.write_record(name, &record));
+        let made = made.and_then(|()| self.write_first_record(name, &record));
         let sandbox = Sandbox { record, running: None, task: None, queue: Default::default() };
         self.sandboxes.insert(name.to_owned(), sandbox);
         made
@@ -119,12 +119,19 @@ impl Launcher {
         ))
     }
 
+    /// Writes the record of a sandbox of which nothing ran yet. A part of it is as good as none:
+    /// there is nothing to lose, and new files are what a start waits for on some file systems.
+    fn write_first_record(&self, name: &str, record: &Record) -> Outcome<()> {
+        let folder = self.host.folders.sandbox(name).at("open the sandbox's folder")?;
+        folders::write_in_place(folder.as_fd(), "record", &record.encode()).at("write the record")
+    }
+
     pub(super) fn write_record(&self, name: &str, record: &Record) -> Outcome<()> {
         let folder = self.host.folders.sandbox(name).at("open the sandbox's folder")?;
         folders::write_file(folder.as_fd(), "record", &record.encode()).at("write the record")
     }
 
-    fn begin(&mut self, number: u64, start: &Start, is_new: bool) -> Outcome<()> {
+    fn begin(&mut self, number: u64, start: &Start, age: Age) -> Outcome<()> {
         let name = start.sandbox.as_str();
         let record = self.sandboxes.get(name).map(|sandbox| sandbox.record.clone());
         let mut record = record.ok_or_else(|| not_found("the sandbox is gone"))?;
@@ -135,7 +142,11 @@ impl Launcher {
         let recorded = started.and_then(|started| {
             map.write(born.pid).at("map the sandbox's ids")?;
             record.state = State::Running(Process { pid: born.pid, started, boot });
-            self.write_record(name, &record)?;
+            if age == Age::New {
+                self.write_first_record(name, &record)?;
+            } else {
+                self.write_record(name, &record)?;
+            }
             let word = rustix::net::send(&born.channel, apply::GO, SendFlags::NOSIGNAL);
             word.map(drop).at("start the first process")?;
             let token = self.follow(born.channel.as_fd())?;
@@ -151,7 +162,7 @@ impl Launcher {
             sandbox.record = record;
             sandbox.running = Some(Running { pid: born.pid, pidfd: born.pidfd });
             let channel = born.channel;
-            sandbox.task = Some(Task::Starting { number, channel, is_ready: false, is_new });
+            sandbox.task = Some(Task::Starting { number, channel, is_ready: false, age });
         }
         Ok(())
     }
@@ -281,11 +292,10 @@ impl Launcher {
     /// Reads what a starting process says; true when it has more to say.
     pub(super) fn channel_spoke(&mut self, name: &str) -> bool {
         let Some(sandbox) = self.sandboxes.get_mut(name) else { return false };
-        let Some(Task::Starting { number, channel, is_ready, is_new, .. }) = &mut sandbox.task
-        else {
+        let Some(Task::Starting { number, channel, is_ready, age, .. }) = &mut sandbox.task else {
             return false;
         };
-        let (number, is_new) = (*number, *is_new);
+        let (number, age) = (*number, *age);
         let mut message = [0_u8; 2048];
         let received = rustix::net::recv(&*channel, &mut message[..], RecvFlags::DONTWAIT);
         let ended = match received {
@@ -308,19 +318,19 @@ impl Launcher {
         });
         match ended {
             Ok(()) => self.watch(number, name),
-            Err(failure) => self.undo(number, name, is_new, failure),
+            Err(failure) => self.undo(number, name, age, failure),
         }
         self.next_of(name);
         false
     }
 
     /// Takes back a start that failed: a new sandbox leaves nothing, an older one is stopped.
-    fn undo(&mut self, number: u64, name: &str, is_new: bool, failure: Failure) {
+    fn undo(&mut self, number: u64, name: &str, age: Age, failure: Failure) {
         self.fail(number, failure);
         if !self.sandboxes.contains_key(name) {
             return;
         }
-        if is_new {
+        if age == Age::New {
             self.remove(None, name);
         } else {
             self.let_die(name);
