@@ -66,6 +66,19 @@ impl Engine {
         self.note(who, action, subject, detail, result.as_ref().map(|_| ()));
         result
     }
+
+    /// The same for a use case inside a sandbox that the caller named: the record has its id,
+    /// because a name is given away again after the sandbox.
+    pub(crate) fn noted_inside<T>(
+        &self,
+        who: &Principal,
+        (action, reference, detail): (&'static str, &str, &str),
+        result: Result<T>,
+    ) -> Result<T> {
+        let seat = self.registry().find(who, reference);
+        let subject = seat.map_or_else(|_| reference.to_owned(), |seat| seat.id.to_string());
+        self.noted(who, (action, &subject, detail), result)
+    }
 }
 
 /// Text of a caller or a guest, made fit for one line of the trail.

@@ -209,7 +209,7 @@ impl Engine {
             Ok(run) => format!("{} {shown}", run.execution_id),
             Err(_) => shown,
         };
-        self.noted(who, (action, &subject, &detail), result)
+        self.noted_inside(who, (action, &subject, &detail), result)
     }
 
     async fn begin(&self, who: &Principal, start: Start) -> Result<Run> {

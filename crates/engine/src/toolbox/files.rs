@@ -65,7 +65,7 @@ impl Engine {
             let write = Write { path: inside.path(&write.path)?, ..write };
             inside.guest.write(write, content).await
         };
-        self.noted(who, ("file.write", sandbox, path.as_str()), result.await)
+        self.noted_inside(who, ("file.write", sandbox, path.as_str()), result.await)
     }
 
     /// Replaces text in a file; gives the number of places. Needs `execute`.
@@ -76,7 +76,7 @@ impl Engine {
             let edit = Edit { path: inside.path(&edit.path)?, ..edit };
             inside.guest.edit(edit).await
         };
-        self.noted(who, ("file.edit", sandbox, path.as_str()), result.await)
+        self.noted_inside(who, ("file.edit", sandbox, path.as_str()), result.await)
     }
 
     /// Walks a folder. Needs `read`.
@@ -118,7 +118,7 @@ impl Engine {
             let what = if delete.recursive { Removal::Tree } else { Removal::One };
             inside.guest.remove(&inside.path(&delete.path)?, what).await
         };
-        self.noted(who, ("file.delete", sandbox, delete.path.as_str()), result.await)
+        self.noted_inside(who, ("file.delete", sandbox, delete.path.as_str()), result.await)
     }
 
     /// Moves a file or a folder. Needs `execute`.
@@ -128,7 +128,7 @@ impl Engine {
             let inside = self.enter(who, Permission::Execute, sandbox).await?;
             inside.guest.rename(&inside.path(&files.from)?, &inside.path(&files.to)?).await
         };
-        self.noted(who, ("file.move", sandbox, &detail), result.await)
+        self.noted_inside(who, ("file.move", sandbox, &detail), result.await)
     }
 
     /// Makes a folder and the missing ones above it. Needs `execute`.
@@ -142,7 +142,7 @@ impl Engine {
             let inside = self.enter(who, Permission::Execute, sandbox).await?;
             inside.guest.make_directory(&inside.path(path)?).await
         };
-        self.noted(who, ("file.mkdir", sandbox, path.as_str()), result.await)
+        self.noted_inside(who, ("file.mkdir", sandbox, path.as_str()), result.await)
     }
 
     /// Searches by name and content. Needs `read`.
@@ -182,6 +182,6 @@ impl Engine {
             let inside = self.enter(who, Permission::Execute, sandbox).await?;
             inside.guest.archive_in(&inside.path(path)?, archive).await
         };
-        self.noted(who, ("file.upload", sandbox, path.as_str()), result.await)
+        self.noted_inside(who, ("file.upload", sandbox, path.as_str()), result.await)
     }
 }

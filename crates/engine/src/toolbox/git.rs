@@ -139,7 +139,7 @@ impl Engine {
         let place = Place { engine: self, who, sandbox, request: &request };
         // What is refused before git runs has no record yet.
         let checked = match place.check().await {
-            Err(error) => self.noted(who, (action, sandbox, ""), Err(error)),
+            Err(error) => self.noted_inside(who, (action, sandbox, ""), Err(error)),
             checked => checked,
         };
         let (steps, debris) = checked?;
