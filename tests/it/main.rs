@@ -2,8 +2,8 @@
 
 mod cli;
 mod local;
+mod mcp;
+mod processes;
 mod recovery;
 mod rest;
 mod traces;
-
-mod mcp;
