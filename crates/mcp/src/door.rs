@@ -1,5 +1,8 @@
 //! The door itself: one server of the protocol for each client, both eras.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -24,11 +24,8 @@ impl Failure {
             let source = std::error::Error::source(error).map(ToString::to_string);
             tracing::error!(message = error.message(), source, "a tool call failed inside");
         }
-        let next = error.hint().or_else(|| next_step(error.kind()));
-        Self::of(match next {
-            Some(next) => format!("{}. Next: {next}.", error.message()),
-            None => format!("{}.", error.message()),
-        })
+        let next = error.hint().unwrap_or_else(|| next_step(error.kind()));
+        Self::of(format!("{}. Next: {next}.", error.message()))
     }
 
     /// The text.
@@ -43,14 +40,16 @@ impl Failure {
 }
 
 /// What to do about an error that brings no hint of its own.
-fn next_step(kind: Kind) -> Option<&'static str> {
+fn next_step(kind: Kind) -> &'static str {
     match kind {
-        Kind::NotFound => Some("call list_sandboxes to see what exists"),
-        Kind::Conflict => Some("call get_sandbox_info to see the present state"),
-        Kind::Quota => Some("delete what is not needed with delete_sandbox, or ask for less"),
-        Kind::Unavailable | Kind::Timeout => Some("call get_sandbox_info, then try again"),
-        Kind::Internal => Some("try again; if it stays, ask the operator to look into the log"),
-        Kind::Unauthenticated => Some("ask the operator for a valid key"),
-        Kind::Invalid | Kind::Denied | Kind::Unsupported => None,
+        Kind::NotFound => "call list_sandboxes to see what exists",
+        Kind::Conflict => "call get_sandbox_info to see the present state",
+        Kind::Invalid => "correct the arguments and call again",
+        Kind::Quota => "delete what is not needed with delete_sandbox, or ask for less",
+        Kind::Unavailable | Kind::Timeout => "call get_sandbox_info, then try again",
+        Kind::Unauthenticated => "ask the operator for a valid key",
+        Kind::Denied => "ask the operator for the permission",
+        Kind::Unsupported => "do it another way; this host or image cannot",
+        Kind::Internal => "try again; if it stays, ask the operator to look into the log",
     }
 }

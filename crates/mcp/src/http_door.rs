@@ -5,6 +5,9 @@
 //! [`Principal`] into the request; a session belongs to the owner who opened it. Host and Origin
 //! are checked here too, in addition to that layer.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt::Display;

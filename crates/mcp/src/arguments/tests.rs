@@ -29,7 +29,12 @@ enum Operation {
 
 fn read(arguments: Value) -> Result<Sample, String> {
     let schema = schema::of::<Sample>();
-    let expected = Expected { tool: "sample", schema: &schema, example: r#"{"sandbox_id": "a"}"#, sandbox: None };
+    let expected = Expected {
+        tool: "sample",
+        schema: &schema,
+        example: r#"{"sandbox_id": "a"}"#,
+        sandbox: None,
+    };
     let raw: JsonObject = serde_json::from_value(arguments).expect("an object");
     parse(&expected, raw).map_err(|failure| failure.text().to_owned())
 }
