@@ -9,7 +9,7 @@ mod walls;
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{RecvFlags, SendFlags};
 use rustix::thread::UnshareFlags;
@@ -28,6 +28,8 @@ const LISTENER: i32 = 3;
 pub(crate) const LAYER: i32 = 4;
 /// The first of the files that attach a command to the groups of the work.
 const ATTACH: i32 = 5;
+/// Where a weakened launcher leaves a folder of the host's.
+const FORGOTTEN: i32 = 32;
 
 /// What the launcher says when the record is on disk.
 pub(crate) const GO: &[u8] = b"go";
@@ -60,8 +62,33 @@ pub(crate) struct Materials {
     pub(crate) listener: OwnedFd,
     /// The agent's program.
     pub(crate) program: OwnedFd,
-    /// Its arguments, without those that [`hand_over`] knows.
+    /// Its arguments, without those that are known at the hand-over.
     pub(crate) settings: Vec<CString>,
+    /// A folder of the host's that a weakened launcher forgets to close.
+    pub(crate) forgotten: Option<OwnedFd>,
+}
+
+impl Materials {
+    fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        let mounts = self.trees.iter().map(|(_, source)| source).chain(&self.layer);
+        let mounts = mounts.filter_map(|source| match source {
+            Source::Mount(mount) => Some(mount),
+            Source::Path(_) => None,
+        });
+        let groups = &self.groups;
+        [&self.channel, &self.listener, &self.program]
+            .into_iter()
+            .chain(mounts)
+            .chain(&self.saved)
+            .chain(&self.forgotten)
+            .chain(&groups.birth)
+            .chain(&groups.birth_door)
+            .chain(&groups.out_of_memory)
+            .chain(&groups.agent)
+            .chain(&groups.work)
+            .map(AsFd::as_fd)
+            .collect()
+    }
 }
 
 /// A step that failed.
@@ -129,6 +156,9 @@ fn tell(materials: &Materials, trouble: &Trouble) {
 
 impl Process<'_> {
     fn run(&mut self, steps: &[Step]) -> Done {
+        // The launcher's own: they are not meant for the sandbox, and a thousand of them leave no
+        // room below the limit of open files.
+        sys::close_all_but(&self.materials.descriptors()).during("close the launcher's")?;
         walls::become_root().during("become root of the namespace")?;
         steps.iter().try_for_each(|step| self.act(&step.action))
     }
@@ -226,6 +256,9 @@ impl Process<'_> {
         if let Some(counter) = counter {
             sys::place(counter.as_fd(), next).during(step)?;
             arguments.extend(CString::new(format!("oom_fd={next}")));
+        }
+        if let Some(forgotten) = &materials.forgotten {
+            sys::place(up(forgotten).during(step)?.as_fd(), FORGOTTEN).during(step)?;
         }
         arguments.extend(materials.settings.iter().cloned());
         Ok((program, arguments))

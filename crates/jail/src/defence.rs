@@ -73,8 +73,6 @@ defences! {
     OldRoot = "old_root",
     /// What of the host's /usr is hidden.
     HiddenUsr = "hidden_usr",
-    /// The image's tree is read-only.
-    ReadOnlyLower = "read_only_lower",
     /// The agent cannot be traced (kept by the agent, which is told).
     Dumpable = "dumpable",
     /// The environment is built from nothing (kept by the agent, which is told).

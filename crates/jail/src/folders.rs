@@ -154,7 +154,13 @@ impl Folders {
 /// folders apart for an owner of the data directory who swaps their names.
 fn own(home: BorrowedFd<'_>, name: &str, mode: RawMode, without: &Without) -> Outcome<OwnedFd> {
     let made = rustix::fs::mkdirat(home, name, Mode::from_raw_mode(mode));
-    let folder = open_folder(home, name).at(&format!("open the folder `{name}`"))?;
+    let folder = if without.keeps(Defence::Beneath) {
+        open_folder(home, name)
+    } else {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        rustix::fs::openat(home, name, flags, Mode::empty())
+    };
+    let folder = folder.at(&format!("open the folder `{name}`"))?;
     if made.is_ok() {
         rustix::fs::fchmod(&folder, Mode::from_raw_mode(mode)).at("set the mode of a folder")?;
     }

@@ -171,8 +171,8 @@ pub fn close_from_at_exec(first: RawFd) -> io::Result<()> {
 
 /// Closes every descriptor from 3 on that is not in `kept`.
 ///
-/// For a child that goes on without exec. Owners of the others keep dead numbers, so the child
-/// must end by [`exit_now`] and drop nothing that it did not open afterwards.
+/// For a child on its way. Owners of the others keep dead numbers, so the child
+/// must end by [`exit_now`] or [`execute`] and drop nothing that it did not open afterwards.
 pub(crate) fn close_all_but(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut kept: Vec<RawFd> = kept.iter().map(AsRawFd::as_raw_fd).filter(|fd| *fd >= 3).collect();
     kept.sort_unstable();

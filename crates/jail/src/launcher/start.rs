@@ -200,6 +200,7 @@ impl Launcher {
             program: rustix::io::fcntl_dupfd_cloexec(&self.host.program, 3)
                 .at("copy the program")?,
             settings: self.settings(start),
+            forgotten: self.forgotten()?,
         };
         let network = self.host.take_network()?;
         self.clone_into(&shape, (range, network), channel, materials)
@@ -231,6 +232,13 @@ impl Launcher {
             (Some(_) | None, _) => make(),
         };
         born.at("make the first process")
+    }
+
+    /// The image store's folder, where a test build leaves out that descriptors are closed.
+    fn forgotten(&self) -> Outcome<Option<OwnedFd>> {
+        let forgets = !self.host.without.keeps(Defence::Descriptors);
+        let copy = || rustix::io::fcntl_dupfd_cloexec(&self.host.folders.images, 3);
+        forgets.then(copy).transpose().at("forget a descriptor")
     }
 
     /// What the agent is told.
