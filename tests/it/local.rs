@@ -1,5 +1,6 @@
 //! A real sandbox of this host, from its creation to its end, through the real binary.
 
+use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -77,5 +78,54 @@ async fn sandboxes_outlive_the_daemon() -> Result<()> {
     assert_eq!(listed[0]["state"], "running");
     assert_eq!(server.home.run(&["exec", "steady", "echo", "here"])?, "here\n");
     agree(&server.home).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sandbox_that_passes_its_disk_limit_is_stopped() -> Result<()> {
+    let server = Server::start(&[])?;
+    let home = &server.home;
+    home.run(&["create", "--name", "full", "--persistent", "--disk", "20m"])?;
+    let words =
+        ["exec", "-d", "full", "dd", "if=/dev/zero", "of=/workspace/x", "bs=1M", "count=99"];
+    home.run(&words)?;
+    let stopped = || {
+        records(home).is_ok_and(|all| {
+            all[0]["state"] == "stopped" && all[0]["cause"]["reason"] == "out_of_disk"
+        })
+    };
+    eventually(LET_GO, "it is stopped for its disk use", stopped).await;
+    agree(home).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_imported_image_runs_and_goes() -> Result<()> {
+    let server = Server::start(&[])?;
+    let home = &server.home;
+    let root = tempfile::TempDir::new()?;
+    for folder in ["bin", "etc", "lib64", "lib/x86_64-linux-gnu"] {
+        fs::create_dir_all(root.path().join(folder))?;
+    }
+    for (from, to) in [
+        ("/usr/bin/dash", "bin/sh"),
+        ("/lib64/ld-linux-x86-64.so.2", "lib64/ld-linux-x86-64.so.2"),
+        ("/lib/x86_64-linux-gnu/libc.so.6", "lib/x86_64-linux-gnu/libc.so.6"),
+    ] {
+        fs::copy(from, root.path().join(to)).with_context(|| format!("`{from}`"))?;
+    }
+    fs::write(root.path().join("etc/motto"), "small\n")?;
+    let folder = root.path().to_str().context("a plain path")?;
+    home.run(&["image", "import", "team/tiny:1", folder])?;
+    home.run(&["create", "--name", "tiny", "--image", "team/tiny:1"])?;
+    let said = home.run(&["exec", "tiny", "sh", "-c", "read word < /etc/motto; echo $word"])?;
+    assert_eq!(said, "small\n");
+    assert!(home.run(&["image", "rm", "team/tiny:1"]).is_err(), "a sandbox has it");
+    home.run(&["rm", "-f", "tiny"])?;
+    home.run(&["image", "rm", "team/tiny:1"])?;
+    agree(home).await?;
+    let names = Traces::of(&home.path())?.names;
+    let left: Vec<_> = names.iter().filter(|name| name.contains("tiny")).collect();
+    assert!(left.is_empty(), "{left:?}");
     Ok(())
 }

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use infield_domain::{Error, Result};
 use infield_local::packet;
 use rustix::fs::{AtFlags, Mode};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -43,6 +44,7 @@ const LOG_LOOK: Duration = Duration::from_secs(60);
 /// Runs until the daemon has ended as asked.
 pub(super) fn run(options: &Options) -> Result<()> {
     options.check()?;
+    raise_descriptor_limit();
     let home = options.home.open(options.owner()?)?;
     let _lock = lock(&home, options)?;
     let failed = |error: io::Error| Error::internal("the keeper failed").with_source(error);
@@ -62,6 +64,16 @@ pub(super) fn run(options: &Options) -> Result<()> {
         tracing::warn!(%error, "the socket was not removed");
     }
     ended
+}
+
+/// The usual limit of 1,024 open files is a tenth of what a thousand sandboxes take. Children
+/// inherit it; the agent gives commands the sandbox's own.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of open files stays at {:?}", limit.current);
+    }
 }
 
 fn lock(directory: &OwnedFd, options: &Options) -> Result<OwnedFd> {
@@ -173,8 +185,18 @@ impl Keeper {
         };
         loop {
             match watch.next().await? {
-                Event::Launcher(Change::Due) => self.start_launcher(&mut watch)?,
-                Event::Daemon(Change::Due) => self.start_daemon(&mut watch)?,
+                Event::Launcher(Change::Due) => {
+                    if let Err(error) = self.start_launcher(&mut watch) {
+                        watch.launcher.could_not_fill(&error);
+                        watch.check_failures()?;
+                    }
+                }
+                Event::Daemon(Change::Due) => {
+                    if let Err(error) = self.start_daemon(&mut watch) {
+                        watch.daemon.could_not_fill(&error);
+                        watch.check_failures()?;
+                    }
+                }
                 Event::Daemon(Change::Ended(status)) if status.success() => break,
                 Event::Launcher(Change::Ended(_)) | Event::Daemon(Change::Ended(_)) => {
                     watch.check_failures()?;
@@ -185,7 +207,11 @@ impl Keeper {
                     watch.end_daemon().await?;
                     break;
                 }
-                Event::Look => log::bound(&self.home)?,
+                Event::Look => {
+                    if let Err(error) = log::bound(&self.home) {
+                        tracing::error!(%error, "the log is not bounded");
+                    }
+                }
             }
         }
         // Nobody can ask the launcher anything from here on; it sees the end and ends.
@@ -267,5 +293,7 @@ impl Watch {
 fn spawn(command: std::process::Command, input: OwnedFd) -> io::Result<Child> {
     let mut command = Command::from(command);
     command.stdin(Stdio::from(input)).stdout(Stdio::null()).kill_on_drop(false);
+    // The terminal's signals are for the keeper, which ends the others in order.
+    command.process_group(0);
     command.spawn()
 }

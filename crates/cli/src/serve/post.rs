@@ -45,6 +45,12 @@ impl Post {
         self.child = Some(child);
     }
 
+    /// Takes note that no child could be started; the next attempt is due after a pause.
+    pub(super) fn could_not_fill(&mut self, error: &io::Error) {
+        tracing::error!(process = self.name, %error, "could not be started");
+        self.fail();
+    }
+
     /// Waits for the child's end, or until the next one is due.
     pub(super) async fn change(&mut self) -> io::Result<Change> {
         let Some(child) = &mut self.child else {
@@ -54,10 +60,17 @@ impl Post {
         let status = child.wait().await?;
         self.child = None;
         let lived = self.started_at.elapsed();
-        self.failures = if lived >= SETTLED { 1 } else { self.failures + 1 };
-        self.due_at = Instant::now() + pause(self.failures);
+        if lived >= SETTLED {
+            self.failures = 0;
+        }
+        self.fail();
         tracing::warn!(process = self.name, %status, lived_ms = lived.as_millis(), "ended");
         Ok(Change::Ended(status))
+    }
+
+    fn fail(&mut self) {
+        self.failures = self.failures.saturating_add(1);
+        self.due_at = Instant::now() + pause(self.failures);
     }
 
     /// Waits for the child's end, and ends it when that takes longer than `limit`.
@@ -77,5 +90,25 @@ fn pause(failures: u32) -> Duration {
     match failures {
         0 | 1 => Duration::ZERO,
         more => (FIRST_PAUSE * 2_u32.saturating_pow(more - 2).min(1_000)).min(LONGEST_PAUSE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::pause;
+
+    #[test]
+    fn pauses_grow_to_a_limit() {
+        let check = |failures, milliseconds| {
+            assert_eq!(pause(failures), Duration::from_millis(milliseconds), "{failures}");
+        };
+        check(1, 0);
+        check(2, 50);
+        check(3, 100);
+        check(8, 3_200);
+        check(9, 5_000);
+        check(u32::MAX, 5_000);
     }
 }
