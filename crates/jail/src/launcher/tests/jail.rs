@@ -223,7 +223,8 @@ impl Drop for Jail {
         for found in self.inventory().0 {
             self.done(Request::Remove { sandbox: found.sandbox });
         }
-        self.kill_launcher();
+        rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both).expect("it is a socket");
+        self.launcher.wait().expect("it ends when its socket does");
     }
 }
 
