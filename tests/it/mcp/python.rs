@@ -75,6 +75,14 @@ fn a_cancelled_call_leaves_no_process() -> Result<()> {
 }
 
 #[test]
+fn figures_come_as_images() -> Result<()> {
+    let home = Home::new()?;
+    let way = Way::stdio(&home);
+    check(&way, ("venv-mcp1", "legacy"), "figures", 120)?;
+    check(&way, ("venv-mcp2", "modern"), "figures", 120)
+}
+
+#[test]
 fn ten_megabytes_of_output_are_all_read() -> Result<()> {
     let server = Server::start(&[])?;
     check(&Way::stdio(&server.home), ("venv-mcp1", "legacy"), "flood", 300)?;

@@ -291,6 +291,25 @@ async def count(its, here, word):
     return int(done["stdout"])
 
 
+async def figures(way):
+    """Figures of matplotlib come as image blocks and as paths, also out of a throw-away sandbox."""
+    code = "import matplotlib.pyplot as plot\nplot.plot([1, 2])\nplot.show()\nprint('drawn')"
+    async with connect(way) as its:
+        made = await its.facts("create_sandbox", {"name": name()})
+        for here in ({"sandbox_id": made["sandbox_id"]}, {}):
+            done = await its.call("execute_code", {"code": code, **here})
+            facts = done["structuredContent"]
+            expect(facts["exit_code"] == 0 and facts["stdout"] == "drawn\n", facts)
+            image = done["content"][1]
+            expect(image["type"] == "image" and image["mimeType"] == "image/png", facts)
+            expect(base64.b64decode(image["data"]).startswith(b"\x89PNG"), facts)
+            expect(facts["images"][0]["mime_type"] == "image/png", facts)
+            if here:
+                read = await its.session.read_resource(facts["images"][0]["uri"])
+                expect(read.contents[0].blob == image["data"], read)
+        await its.facts("delete_sandbox", {"sandbox_id": made["sandbox_id"]})
+
+
 async def together(way):
     """Two clients at once: they share the sandboxes of their owner, and neither waits."""
 

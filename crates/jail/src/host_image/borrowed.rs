@@ -23,6 +23,8 @@ const FILES: &[&str] = &[
     "etc/protocols",
     "etc/services",
     "etc/debian_version",
+    // Debian keeps matplotlib's defaults outside of /usr, and without them it does not start.
+    "etc/matplotlibrc",
     // The public bundle of certification authorities, where each distribution keeps it.
     "etc/ssl/certs/ca-certificates.crt",
     "etc/ssl/certs/java/cacerts",

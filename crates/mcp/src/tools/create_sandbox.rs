@@ -90,6 +90,8 @@ pub(super) async fn call(call: &Call, args: Args) -> Result<Reply, Failure> {
 fn wanted(call: &Call, args: Args) -> DomainResult<CreateSandbox> {
     let language = args.language.as_deref().map(str::parse).transpose()?;
     let image = args.image.as_deref().map(str::parse).transpose()?;
+    let persistent = args.persistent.unwrap_or(call.defaults.persistent);
+    let base = if persistent { Retention::PERSISTENT } else { Retention::TEMPORARY };
     let git = args.git_repo.map(|url| GitSource { url, branch: args.git_branch });
     Ok(CreateSandbox {
         name: args.name.as_deref().map(str::parse).transpose()?,
@@ -107,8 +109,7 @@ fn wanted(call: &Call, args: Args) -> DomainResult<CreateSandbox> {
     })
 }
 
-fn retention(persistent: bool, ttl_minutes: Option<u64>) -> DomainResult<Retention> {
-    let base = if persistent { Retention::PERSISTENT } else { Retention::TEMPORARY };
+fn retention(base: Retention, ttl_minutes: Option<u64>) -> DomainResult<Retention> {
     let time_to_live_ms = match ttl_minutes {
         None => None,
         Some(minutes @ 1..=5_256_000) => Some(minutes * 60_000),

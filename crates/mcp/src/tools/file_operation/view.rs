@@ -112,7 +112,9 @@ pub(super) fn files(args: &Args, listing: &Listing<FileEntry>) -> Value {
     facts.insert("file_path".to_owned(), args.file_path.clone().into());
     facts.insert("count".to_owned(), files.len().into());
     facts.insert("files".to_owned(), files.into());
-    cut(&mut facts, listing.truncated);
+    if listing.truncated {
+        say_more(&mut facts);
+    }
     Value::Object(facts)
 }
 
@@ -160,16 +162,16 @@ pub(super) fn matches(args: &Args, found: &Listing<Match>) -> Value {
     facts.insert("file_path".to_owned(), args.file_path.clone().into());
     facts.insert("count".to_owned(), matches.len().into());
     facts.insert("matches".to_owned(), matches.into());
-    cut(&mut facts, found.truncated);
+    if found.truncated {
+        say_more(&mut facts);
+    }
     Value::Object(facts)
 }
 
-fn cut(facts: &mut Map<String, Value>, truncated: bool) {
-    if truncated {
-        facts.insert("truncated".to_owned(), true.into());
-        let message = "There is more: raise limit, or look into one folder.";
-        facts.insert("message".to_owned(), message.into());
-    }
+fn say_more(facts: &mut Map<String, Value>) {
+    facts.insert("truncated".to_owned(), true.into());
+    let message = "There is more: raise limit, or look into one folder.";
+    facts.insert("message".to_owned(), message.into());
 }
 
 /// The guest's word, safe to show.
