@@ -88,6 +88,25 @@ impl Field {
         records.into_iter().find(|record| record["name"] == name).context("no such sandbox")
     }
 
+    /// Begins a command whose answer a kill may take away.
+    fn begin(&self, words: &[&str]) -> Result<std::process::Child> {
+        let mut command = self.server.home.command(words);
+        Ok(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?)
+    }
+
+    /// The state in which a sandbox comes to rest.
+    fn rest(&self, name: &str) -> Result<String> {
+        let begun = Instant::now();
+        loop {
+            let state = self.record(name)?["state"].as_str().unwrap_or_default().to_owned();
+            if ["running", "stopped"].contains(&state.as_str()) {
+                return Ok(state);
+            }
+            ensure!(begun.elapsed() < BACK, "`{name}` is still {state}");
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+    }
+
     fn kill(&self, word: &str) -> Result<()> {
         let begun = Instant::now();
         loop {
@@ -175,13 +194,7 @@ async fn no_kill_in_creation_leaves_a_lie() -> Result<()> {
         let home = field.server.home.path();
         let before = folders(&home);
         let name = format!("n{number}");
-        let mut creating = field
-            .server
-            .home
-            .command(&["create", "--name", &name])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
+        let mut creating = field.begin(&["create", "--name", &name])?;
         // Every kind of victim meets every phase: the delays go evenly over a whole creation.
         let delay = creation * (number / 3) / (KILLS / 3);
         match Victim::of(number) {
@@ -221,6 +234,37 @@ async fn no_kill_in_a_command_loses_it() -> Result<()> {
             Victim::Agent => check_killed_agent(&field, number)?,
         }
         field.check_steady().with_context(|| format!("after the kill {number} of {victim:?}"))?;
+    }
+    agree(&field).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_kill_at_a_stop_or_an_end_loses_a_file() -> Result<()> {
+    let mut field = Field::open()?;
+    field.ask(&["create", "--name", "saved"])?;
+    let fill = "head -c 8000000 /dev/urandom > /workspace/x; sha256sum /workspace/x";
+    let sum = field.ask(&["exec", "saved", "sh", "-c", fill])?;
+    let begun = Instant::now();
+    field.ask(&["stop", "saved"])?;
+    let stop = begun.elapsed();
+    for number in 0..KILLS {
+        let victim = if number % 2 == 0 { "__daemon" } else { "__launcher" };
+        if field.rest("saved")? == "stopped" {
+            field.ask(&["start", "saved"])?;
+        }
+        let kept = field.ask(&["exec", "saved", "sha256sum", "/workspace/x"])?;
+        ensure!(kept == sum, "the file changed before the kill {number}");
+        let name = format!("e{number}");
+        field.ask(&["create", "--name", &name])?;
+        // One is stopped and one removed while the kill comes, each in another phase every time.
+        let mut stopping = field.begin(&["stop", "saved"])?;
+        let mut ending = field.begin(&["rm", "-f", &name])?;
+        std::thread::park_timeout(stop * (number / 2) / (KILLS / 2));
+        field.kill(victim)?;
+        stopping.wait()?;
+        ending.wait()?;
+        field.check_steady().with_context(|| format!("after the kill {number}"))?;
     }
     agree(&field).await;
     Ok(())
