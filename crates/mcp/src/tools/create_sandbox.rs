@@ -98,10 +98,7 @@ fn wanted(call: &Call, args: Args) -> DomainResult<CreateSandbox> {
         image: image.or_else(|| call.defaults.image.clone()),
         language: language.or(call.defaults.language),
         environment: args.environment_vars.unwrap_or_default(),
-        retention: retention(
-            args.persistent.unwrap_or(call.defaults.persistent),
-            args.ttl_minutes,
-        )?,
+        retention: retention(base, args.ttl_minutes)?,
         resources: resources(args.cpus, args.memory_mb)?,
         network: args.network.as_deref().map_or(Ok(Network::None), Network::parse)?,
         git,
