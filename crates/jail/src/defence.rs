@@ -83,6 +83,8 @@ defences! {
     RequestChecks = "request_checks",
     /// Each sandbox has ids of its own.
     IdRange = "id_range",
+    /// Each sandbox's user namespace belongs to an id of its own.
+    NamespaceOwner = "namespace_owner",
 }
 
 /// The walls that this process leaves out.

@@ -19,6 +19,7 @@ mod cgroup;
 mod defence;
 mod maps;
 mod network;
+mod owner;
 mod program;
 mod seccomp;
 

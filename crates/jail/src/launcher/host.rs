@@ -21,6 +21,7 @@ use crate::failure::{At, Outcome, unsupported};
 use crate::folders::Folders;
 use crate::ids::{Allotment, IdBlock};
 use crate::maps::{self, Map};
+use crate::owner;
 use crate::plan::IdShape;
 use crate::request::{Enforced, LayerPlace};
 use crate::seccomp::Filter;
@@ -80,6 +81,7 @@ impl Host {
             ranges,
         };
         if host.ranges.is_some() {
+            owner::keep_capabilities().at("keep capabilities under another id")?;
             enter_small_root(&settings.home)?;
             // What is below must belong to mounts of the namespace that we are in now.
             host.folders = Folders::open(Path::new("/home"), &host.without)?;

@@ -13,6 +13,7 @@ use crate::check::HOST_IMAGE;
 use crate::defence::Defence;
 use crate::failure::{At, Outcome, not_found, refused, unsupported};
 use crate::folders;
+use crate::owner;
 use crate::plan::{self, ImageShape, LayerShape, Saved, Shape};
 use crate::record::{Process, Record, State};
 use crate::request::{Answer, Failure, FailureKind, LayerPlace, Start, Started};
@@ -228,6 +229,10 @@ impl Launcher {
             Err(error) => Err(error),
         };
         let born = match (&self.host.ranges, network) {
+            (Some(ranges), Some(network)) if without.keeps(Defence::NamespaceOwner) => {
+                let make = || owner::owned_by(range, make).and_then(|made| made);
+                ranges.network.within(&network, range, make)?
+            }
             (Some(ranges), Some(network)) => ranges.network.within(&network, range, make)?,
             (Some(_) | None, _) => make(),
         };
