@@ -89,9 +89,10 @@ pub(crate) async fn prepare(
     let mut environment = BTreeMap::new();
     let mut plots = None;
     if language == Language::Python && code.text.contains("import") {
-        environment.insert("INFIELD_PLOTS".to_owned(), folder.to_string());
-        lease.owes_folder(folder.clone());
-        plots = Some(folder.clone());
+        // It stays, unlike the private folder: answers name the figures, for a later look.
+        let figures: GuestPath = format!("/tmp/figures/{}", about.id).parse()?;
+        environment.insert("INFIELD_PLOTS".to_owned(), figures.to_string());
+        plots = Some(figures);
     }
     let mut prepared = Prepared { attempts: Vec::new(), environment, plots, missing };
     if let (Some(line), Stdin::Empty) = (runner.from_stdin, &stdin) {
