@@ -125,10 +125,17 @@ impl Field {
         let id = steady["id"].as_str().context("no id")?;
         let process = first_process(&self.server.home.path(), id);
         ensure!(process == Some(self.process), "the steady sandbox was started anew");
-        let output = self.ask(&["logs", &self.command])?;
-        let lines: Vec<u64> = output.lines().map(str::parse).collect::<Result<_, _>>()?;
-        ensure!(lines.iter().copied().eq(0..lines.len() as u64), "the output has a gap");
-        ensure!(lines.len() as u64 > self.reached, "the command stands still at {}", self.reached);
+        let begun = Instant::now();
+        let lines = loop {
+            let output = self.ask(&["logs", &self.command])?;
+            let lines: Vec<u64> = output.lines().map(str::parse).collect::<Result<_, _>>()?;
+            ensure!(lines.iter().copied().eq(0..lines.len() as u64), "the output has a gap");
+            if lines.len() as u64 > self.reached {
+                break lines;
+            }
+            ensure!(begun.elapsed() < LET_GO, "the command stands still at {}", self.reached);
+            std::thread::park_timeout(Duration::from_millis(10));
+        };
         self.reached = lines.len() as u64;
         Ok(())
     }
