@@ -7,9 +7,10 @@
 mod mounts;
 mod walls;
 
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 
 use rustix::net::{RecvFlags, SendFlags};
 use rustix::thread::UnshareFlags;
@@ -126,7 +127,8 @@ pub(crate) fn become_sandbox(steps: &[Step], mut materials: Materials, filter: &
         // The launcher is gone, and there is no record: there must be no process either.
         Ok(_) | Err(_) => sys::exit_now(1),
     }
-    let mut process = Process { materials: &mut materials, filter, layer: None };
+    let environment = variables();
+    let mut process = Process { materials: &mut materials, filter, layer: None, environment };
     let trouble = match process.run(steps) {
         Ok(()) => process.hand_over(),
         Err(trouble) => trouble,
@@ -141,6 +143,8 @@ struct Process<'a> {
     filter: &'a Filter,
     /// The memory layer, once it is mounted.
     layer: Option<OwnedFd>,
+    /// What the agent gets, as `NAME=value`.
+    environment: Vec<CString>,
 }
 
 fn tell(materials: &Materials, trouble: &Trouble) {
@@ -198,6 +202,7 @@ impl Process<'_> {
             Action::Cover { at } => mounts::cover(at),
             Action::ReadOnly { at } => mounts::read_only(at),
             Action::EnterRoot => mounts::enter_root(),
+            Action::DropOldRoot => mounts::drop_old_root(),
             Action::Hostname { name } => {
                 rustix::system::sethostname(name.as_bytes()).during("set the host name")
             }
@@ -211,6 +216,10 @@ impl Process<'_> {
             Action::Capabilities => walls::capabilities().during("drop capabilities"),
             // Carried out at the hand-over, when the descriptors that stay are in their places.
             Action::CloseDescriptors => sys::close_from_at_exec(3).during("close descriptors"),
+            Action::ClearEnvironment => {
+                self.environment.clear();
+                Ok(())
+            }
         }
     }
 
@@ -222,7 +231,7 @@ impl Process<'_> {
                 // The launcher may be gone. The record names this process, and the next launcher
                 // finds it.
                 let _ = rustix::net::send(&self.materials.channel, READY, SendFlags::NOSIGNAL);
-                let error = sys::execute(program.as_fd(), &arguments);
+                let error = sys::execute(program.as_fd(), &arguments, &self.environment);
                 Trouble { step: "start the agent".to_owned(), error }
             }
             Err(trouble) => trouble,
@@ -270,6 +279,14 @@ fn enter(doors: &[OwnedFd]) -> Done {
         rustix::io::write(door, b"0").during("enter a control group")?;
     }
     Ok(())
+}
+
+/// The launcher's own variables.
+fn variables() -> Vec<CString> {
+    let line = |(name, value): (OsString, OsString)| {
+        CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok()
+    };
+    std::env::vars_os().filter_map(line).collect()
 }
 
 fn number(value: usize) -> CString {

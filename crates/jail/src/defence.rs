@@ -75,7 +75,7 @@ defences! {
     HiddenUsr = "hidden_usr",
     /// The agent cannot be traced (kept by the agent, which is told).
     Dumpable = "dumpable",
-    /// The environment is built from nothing (kept by the agent, which is told).
+    /// The environment is built from nothing (kept by the agent too, which is told).
     Environment = "environment",
     /// Paths stay beneath the data directory.
     Beneath = "beneath",
@@ -83,6 +83,10 @@ defences! {
     RequestChecks = "request_checks",
     /// Each sandbox has ids of its own.
     IdRange = "id_range",
+    /// A command's kept output is bounded (kept by the agent, which is told).
+    KeptOutput = "kept_output",
+    /// What a sandbox's tree may not bring to a folder of the host's is left out.
+    Landing = "landing",
     /// Each sandbox's user namespace belongs to an id of its own.
     NamespaceOwner = "namespace_owner",
 }

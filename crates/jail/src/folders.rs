@@ -26,7 +26,9 @@ pub(crate) fn open(
 ) -> rustix::io::Result<OwnedFd> {
     let mode =
         if flags.contains(OFlags::CREATE) { Mode::from_raw_mode(0o600) } else { Mode::empty() };
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let kept = Without::from_environment().keeps(Defence::Beneath);
+    let resolve = if kept { beneath } else { ResolveFlags::empty() };
     rustix::fs::openat2(directory, path, flags | OFlags::CLOEXEC, mode, resolve)
 }
 

@@ -6,7 +6,7 @@
 //! All paths are relative to the *stage*, a tmpfs that the process mounts over `/tmp` of its own
 //! mount namespace: `root` becomes the sandbox's `/`, `lower`, `usr-mask` and `usr` are read-only
 //! trees, `layer` is the writable one, `dev`, `tmp`, `shm` and `empty` are folders of the stage
-//! that are bound into `root`. After [`Action::EnterRoot`] nothing but `root` can be reached.
+//! that are bound into `root`. After [`Action::DropOldRoot`] nothing but `root` can be reached.
 
 mod data;
 
@@ -124,8 +124,10 @@ pub(crate) enum Action {
     Cover { at: &'static str },
     /// Make a path read-only.
     ReadOnly { at: &'static str },
-    /// Make `root` the root and let go of everything else.
+    /// Make `root` the root.
     EnterRoot,
+    /// Let go of the root that was.
+    DropOldRoot,
     /// Set the host name.
     Hostname { name: String },
     /// Set a resource limit.
@@ -142,6 +144,8 @@ pub(crate) enum Action {
     Capabilities,
     /// Let no other descriptor survive the exec.
     CloseDescriptors,
+    /// Let no variable survive the exec.
+    ClearEnvironment,
 }
 
 /// One overlay.

@@ -52,6 +52,8 @@ pub(crate) enum When {
     UnixPair,
     /// `personality` that asks, or sets the plain one.
     DefaultPersonality,
+    /// `prlimit64` of the caller itself.
+    OwnLimits,
 }
 
 /// What happens to a call.
@@ -176,6 +178,7 @@ fn decide(verdict: Verdict) -> Vec<sock_filter> {
         Verdict::Allow(When::DefaultPersonality) => {
             vec![load(argument(0)), equal(0), allow, equal(-1), allow, refuse]
         }
+        Verdict::Allow(When::OwnLimits) => vec![load(argument(0)), equal(0), allow, refuse],
     }
 }
 

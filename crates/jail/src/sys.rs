@@ -131,17 +131,22 @@ pub(crate) fn mount_setattr(
 }
 
 /// Replaces the process by the program behind `program`. Returns only with an error.
-pub(crate) fn execute(program: BorrowedFd<'_>, arguments: &[CString]) -> io::Error {
-    let mut pointers: Vec<*const libc::c_char> = arguments.iter().map(|a| a.as_ptr()).collect();
-    pointers.push(std::ptr::null());
-    let environment: [*const libc::c_char; 1] = [std::ptr::null()];
+pub(crate) fn execute(
+    program: BorrowedFd<'_>,
+    arguments: &[CString],
+    environment: &[CString],
+) -> io::Error {
+    let pointers = |words: &[CString]| -> Vec<*const libc::c_char> {
+        words.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect()
+    };
+    let (arguments, environment) = (pointers(arguments), pointers(environment));
     // SAFETY: both lists end with a null pointer, and every string in them ends with a nul.
     unsafe {
         libc::syscall(
             libc::SYS_execveat,
             program.as_raw_fd(),
             c"".as_ptr(),
-            pointers.as_ptr(),
+            arguments.as_ptr(),
             environment.as_ptr(),
             libc::AT_EMPTY_PATH,
         );

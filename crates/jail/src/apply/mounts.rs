@@ -223,14 +223,20 @@ pub(super) fn read_only(at: &str) -> Done {
 pub(super) fn enter_root() -> Done {
     let enter = || -> io::Result<()> {
         rustix::process::fchdir(target("root")?)?;
-        // The old root ends up on top of the new one and is detached from there, see
-        // pivot_root(2), NOTES.
         rustix::process::pivot_root(".", ".")?;
-        rustix::mount::unmount(".", UnmountFlags::DETACH)?;
-        rustix::process::chdir("/")?;
         Ok(())
     };
     enter().during("enter the root")
+}
+
+/// The old root ended up on top of the new one and is detached from there, see pivot_root(2),
+/// NOTES.
+pub(super) fn drop_old_root() -> Done {
+    let leave = || -> io::Result<()> {
+        rustix::mount::unmount(".", UnmountFlags::DETACH)?;
+        Ok(rustix::process::chdir("/")?)
+    };
+    leave().during("let go of the old root")
 }
 
 pub(super) fn open_null() -> io::Result<OwnedFd> {

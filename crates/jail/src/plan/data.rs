@@ -199,10 +199,10 @@ pub(super) fn inside(without: &Without) -> Vec<Step> {
         .iter()
         .map(|(at, reason)| wall(Defence::ReadOnlyProc, Action::ReadOnly { at }, reason));
     steps.extend(read_only);
-    steps.push(step(
-        Action::EnterRoot,
-        "pivot_root and a detach: chroot could be left, a covered root uncovered",
-    ));
+    steps.extend([
+        step(Action::EnterRoot, "pivot_root: chroot could be left"),
+        wall(Defence::OldRoot, Action::DropOldRoot, "a covered root could be uncovered"),
+    ]);
     steps
 }
 
@@ -263,6 +263,11 @@ pub(super) fn walls(shape: &Shape<'_>) -> Vec<Step> {
             Defence::Descriptors,
             Action::CloseDescriptors,
             "an open descriptor of the host's is a way out",
+        ),
+        wall(
+            Defence::Environment,
+            Action::ClearEnvironment,
+            "the host's variables tell of its paths, and may hold keys",
         ),
     ]);
     steps

@@ -108,7 +108,9 @@ pub(crate) const ALLOWED: &[Line] = &[
         SYS_seccomp SYS_landlock_create_ruleset SYS_landlock_add_rule
         SYS_landlock_restrict_self),
     line!(When::Always, "limits and use; hard limits only go down":
-        SYS_getrlimit SYS_setrlimit SYS_prlimit64 SYS_getrusage SYS_times SYS_sysinfo SYS_uname),
+        SYS_getrlimit SYS_setrlimit SYS_getrusage SYS_times SYS_sysinfo SYS_uname),
+    line!(When::OwnLimits, "limits of the caller, by the call that C libraries use; for others the kernel asks only for the same ids, so that the agent could be made deaf":
+        SYS_prlimit64),
     line!(When::Always, "scheduling within the control group":
         SYS_sched_yield SYS_sched_getaffinity SYS_sched_setaffinity SYS_sched_getparam
         SYS_sched_setparam SYS_sched_getscheduler SYS_sched_setscheduler SYS_sched_getattr

@@ -101,6 +101,8 @@ fn arguments_decide_where_the_table_says_so() {
     check(libc::SYS_personality, [0, 0, 0], ALLOW);
     check(libc::SYS_personality, [-1, 0, 0], ALLOW);
     check(libc::SYS_personality, [libc::ADDR_NO_RANDOMIZE, 0, 0], EPERM);
+    check(libc::SYS_prlimit64, [0, libc::RLIMIT_NOFILE.cast_signed(), 0], ALLOW);
+    check(libc::SYS_prlimit64, [1, libc::RLIMIT_NOFILE.cast_signed(), 0], EPERM);
 }
 
 #[test]

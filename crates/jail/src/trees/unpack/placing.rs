@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use super::left_out::LeftOut;
 use super::parents::Parents;
 use super::{Rules, UnpackLimits, Unpacked};
+use crate::defence::{Defence, Without};
 use crate::trees::archive::{Archive, Kind, Member};
 use crate::trees::beneath::{self, WITHIN};
 use crate::trees::error::{Result, TreeError};
@@ -26,6 +27,8 @@ pub(super) struct Placing<'a> {
     parents: Parents<'a>,
     limits: UnpackLimits,
     rules: Rules,
+    /// Whether what a folder of the host's must not get is left out; always, but in tests.
+    is_guarded: bool,
     /// The files that came out of this archive: only to them may hard links be made.
     made: HashSet<(u64, u64)>,
     waiting: Vec<giving::Waiting>,
@@ -47,6 +50,7 @@ impl<'a> Placing<'a> {
             parents: Parents::new(into, Mode::from_raw_mode(mode))?,
             limits,
             rules,
+            is_guarded: Without::from_environment().keeps(Defence::Landing),
             made: HashSet::new(),
             waiting: Vec::new(),
             waiting_bytes: 0,
@@ -116,6 +120,9 @@ impl<'a> Placing<'a> {
     /// Decides what is left out, and counts it.
     fn is_kept(&mut self, member: &Member, name: &Name) -> bool {
         let is_folder = matches!(self.rules, Rules::Folder { .. });
+        if is_folder && !self.is_guarded {
+            return member.kind != Kind::Device;
+        }
         let count = match member.kind {
             Kind::Device => &mut self.left_out.devices,
             Kind::Fifo if is_folder => &mut self.left_out.pipes,
@@ -198,6 +205,7 @@ impl<'a> Placing<'a> {
         let parent = self.parents.make(name.above())?;
         let mode = match self.rules {
             Rules::Image => 0o600,
+            Rules::Folder { .. } if !self.is_guarded => member.mode & 0o7777,
             // The caller's umask takes its part away.
             Rules::Folder { .. } if member.mode & 0o111 != 0 => 0o777,
             Rules::Folder { .. } => 0o666,

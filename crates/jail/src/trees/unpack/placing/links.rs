@@ -35,6 +35,7 @@ impl Placing<'_> {
                 )
                 .map_err(|source| TreeError::kernel("give its times to", last, source))
             }
+            Rules::Folder { .. } if !self.is_guarded => Ok(()),
             Rules::Folder { .. } => self.take_back_if_it_leads_out(name, parent.as_fd(), last),
         }
     }
