@@ -322,7 +322,7 @@ fn the_mcp_front_carries_bytes_and_ends_with_its_input() -> Result<()> {
     let lines: Vec<Value> = answers.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     assert!(lines.iter().any(|line| line["id"] == 0 && line["result"].is_object()), "{answers}");
     let uploaded = lines.iter().find(|line| line["id"] == 1).context("no answer to the upload")?;
-    assert_eq!(uploaded["result"]["structuredContent"]["success"], true, "{uploaded}");
+    assert_eq!(uploaded["result"]["isError"], false, "{uploaded}");
     assert_eq!(home.run(&["exec", "box", "cat", "g"])?, "from the host");
     Ok(())
 }

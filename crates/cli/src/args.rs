@@ -5,6 +5,7 @@ mod reference;
 pub(crate) mod sandbox;
 pub(crate) mod value;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -97,12 +98,47 @@ pub(crate) enum Command {
     Bench(bench::BenchArgs),
 }
 
+/// One command alone, as a short command line has it.
+#[derive(Debug, Parser)]
+#[command(name = "infield")]
+struct Alone<A: Args> {
+    #[command(flatten)]
+    global: Global,
+    #[command(flatten)]
+    args: A,
+}
+
 /// Reads the command line. An error, and the answer to `--help`, has been shown already and ends
 /// the program with the code that is given.
 pub(crate) fn parse() -> Result<Cli, ExitCode> {
+    if let Some(cli) = parse_short(std::env::args_os().collect()) {
+        return Ok(cli);
+    }
     Cli::try_parse().map_err(|error| {
         // Like clap's own `exit`, without ending the process from below.
         drop(error.print());
         u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
     })
 }
+
+/// Reads the commands whose speed people feel without building all the others, which would take
+/// as long as everything else that the front does. What is not understood here is read in full,
+/// so that every message is the same.
+fn parse_short(mut words: Vec<OsString>) -> Option<Cli> {
+    match words.get(1)?.to_str()? {
+        "run" => {
+            words.remove(1);
+            let Alone { global, args } = Alone::try_parse_from(words).ok()?;
+            Some(Cli { global, command: Command::Run(args) })
+        }
+        "exec" => {
+            words.remove(1);
+            let Alone { global, args } = Alone::try_parse_from(words).ok()?;
+            Some(Cli { global, command: Command::Exec(args) })
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,7 @@ impl Raw {
             restore(before);
             hook(panic);
         }));
-        termios::tcsetattr(stdin, OptionalActions::Flush, &raw).map_err(failed)?;
+        termios::tcsetattr(stdin, OptionalActions::Drain, &raw).map_err(failed)?;
         Ok(Self(()))
     }
 }

@@ -7,14 +7,28 @@ use std::process::{Child, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use infield_tests::Home;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+
+/// How long a terminal may be silent.
+const PATIENCE_SECONDS: i64 = 20;
 
 /// Both ends of a terminal.
 struct Terminal {
     near: File,
     far: OwnedFd,
     seen: String,
+}
+
+/// A command on a terminal; it does not outlive its test.
+struct Front(Child);
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }
 
 impl Terminal {
@@ -38,10 +52,10 @@ impl Terminal {
         Ok(!tcgetattr(&self.far)?.local_modes.contains(LocalModes::ICANON))
     }
 
-    fn run(&self, home: &Home, words: &[&str]) -> Result<Child> {
+    fn run(&self, home: &Home, words: &[&str]) -> Result<Front> {
         let end = || -> Result<Stdio> { Ok(self.far.try_clone()?.into()) };
         let mut command = home.command(words);
-        Ok(command.stdin(end()?).stdout(end()?).stderr(end()?).spawn()?)
+        Ok(Front(command.stdin(end()?).stdout(end()?).stderr(end()?).spawn()?))
     }
 
     fn send(&mut self, text: &str) -> Result<()> {
@@ -51,12 +65,17 @@ impl Terminal {
     /// Reads until `word` was seen.
     fn expect(&mut self, word: &str) -> Result<()> {
         while !self.seen.contains(word) {
+            let mut waited = [PollFd::new(&self.near, PollFlags::IN)];
+            let limit = Timespec { tv_sec: PATIENCE_SECONDS, tv_nsec: 0 };
+            ensure!(poll(&mut waited, Some(&limit))? > 0, "no `{word}` after {:?}", self.seen);
             let mut piece = [0; 1024];
             let length = self.near.read(&mut piece)?;
             ensure!(length > 0, "the terminal ended after {:?}", self.seen);
             self.seen.push_str(&String::from_utf8_lossy(&piece[..length]));
         }
-        self.seen.clear();
+        // What came after the word belongs to the next one.
+        let end = self.seen.find(word).map_or(0, |start| start + word.len());
+        self.seen.drain(..end);
         Ok(())
     }
 }
@@ -78,7 +97,7 @@ fn a_shell_on_a_terminal_has_its_size_and_leaves_it_as_it_was() -> Result<()> {
     terminal.send("echo in$((1))terrupted\n")?;
     terminal.expect("in1terrupted")?;
     terminal.send("exit 9\n")?;
-    let status = child.wait().context("it can be waited for")?;
+    let status = child.0.wait().context("it can be waited for")?;
     assert_eq!(status.code(), Some(9));
     assert!(!terminal.is_raw()?, "the terminal was left raw");
     Ok(())
@@ -93,9 +112,9 @@ fn a_signal_puts_the_terminal_back() -> Result<()> {
         terminal.run(&home, &["exec", "-it", "box", "sh", "-c", "echo up; sleep 100"])?;
     terminal.expect("up")?;
     assert!(terminal.is_raw()?);
-    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id())?).context("an id")?;
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.0.id())?).context("an id")?;
     rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
-    assert_eq!(child.wait()?.code(), Some(143));
+    assert_eq!(child.0.wait()?.code(), Some(143));
     assert!(!terminal.is_raw()?, "the terminal was left raw");
     Ok(())
 }

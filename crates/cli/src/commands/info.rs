@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use infield_domain::isolation::{Control, Mechanism};
+use infield_domain::isolation::{Control, Enforcement, Mechanism};
 use infield_domain::lifecycle::Reason;
 use infield_domain::{ImageName, Result};
 use infield_rest::wire::{Inspection, Sandbox, Usage};
@@ -88,7 +88,7 @@ fn lines(sandbox: &Sandbox) -> Table {
         table.pair("enforced by", words.collect::<Vec<_>>().join(", "));
     }
     if sandbox.image == ImageName::HOST {
-        table.pair("note", "the image mirrors this host's /usr".to_owned());
+        table.pair("note", describe_host_image(sandbox));
     }
     table
 }
@@ -105,6 +105,18 @@ fn reason_words(reason: Reason) -> &'static str {
         Reason::Killed => "killed from outside",
         Reason::HostRestart => "the host started anew",
         Reason::Fault => "fault",
+    }
+}
+
+fn describe_host_image(sandbox: &Sandbox) -> String {
+    let id_range = |held: &Enforcement| held.0.get(&Control::IdRange).copied();
+    let held = sandbox.enforcement.as_ref().and_then(id_range);
+    let mirrors = "the image mirrors this host's /usr";
+    match held {
+        Some(Mechanism::None) => format!(
+            "{mirrors}; with one id /usr is read-only, and packages go to the user's own folders"
+        ),
+        _ => mirrors.to_owned(),
     }
 }
 
