@@ -6,7 +6,7 @@
 //! directory belongs to the daemon's account, and root writes into it as into a stranger's:
 //! through a descriptor, never following a link.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs::DirBuilder;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -39,6 +39,19 @@ pub(crate) struct Owner {
     pub(crate) daemon: u32,
 }
 
+/// Whose usual home is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum User {
+    Root,
+    Other,
+}
+
+impl User {
+    fn own() -> Self {
+        if rustix::process::geteuid().is_root() { Self::Root } else { Self::Other }
+    }
+}
+
 impl Home {
     /// Finds the home that was named, or the usual one.
     pub(crate) fn resolve(given: Option<&Path>) -> Result<Self> {
@@ -48,7 +61,7 @@ impl Home {
                     .with_hint("name a directory with `--home DIR`, or unset `INFIELD_HOME`"));
             }
             Some(path) => path.to_owned(),
-            None => usual(rustix::process::geteuid().is_root(), |name| std::env::var_os(name))?,
+            None => usual(User::own(), |name| std::env::var_os(name))?,
         };
         let path = std::path::absolute(&path)
             .map_err(|error| Error::invalid("the home has no absolute path").with_source(error))?;
@@ -151,15 +164,15 @@ fn is_plain(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_nlink == 1
 }
 
-fn usual(is_root: bool, variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Result<PathBuf> {
-    if is_root {
+fn usual(user: User, variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf> {
+    if user == User::Root {
         return Ok(PathBuf::from("/var/lib/infield"));
     }
     // The XDG base directory specification: a relative path is invalid and ignored.
     let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let data = absolute("XDG_DATA_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
-    data.map(|data| data.join(OsStr::new("infield"))).ok_or_else(|| {
+    data.map(|data| data.join("infield")).ok_or_else(|| {
         Error::invalid("no home is known: neither `XDG_DATA_HOME` nor `HOME` is set")
             .with_hint("name a directory with `--home DIR`")
     })

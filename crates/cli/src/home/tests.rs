@@ -4,22 +4,26 @@ use std::ffi::OsString;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 
-use super::{Home, Owner, usual};
+use super::{Home, Owner, User, usual};
 
-fn check_usual(is_root: bool, variables: &[(&str, &str)], expected: Option<&str>) {
+fn check_usual(user: User, variables: &[(&str, &str)], expected: Option<&str>) {
     let variable = |name: &str| {
         variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
     };
-    assert_eq!(usual(is_root, variable).ok(), expected.map(PathBuf::from));
+    assert_eq!(usual(user, variable).ok(), expected.map(PathBuf::from));
 }
 
 #[test]
 fn the_usual_home_follows_the_user() {
-    check_usual(true, &[("HOME", "/root")], Some("/var/lib/infield"));
-    check_usual(false, &[("HOME", "/home/eve")], Some("/home/eve/.local/share/infield"));
-    check_usual(false, &[("HOME", "/home/eve"), ("XDG_DATA_HOME", "/d")], Some("/d/infield"));
-    check_usual(false, &[("HOME", "/h"), ("XDG_DATA_HOME", "d")], Some("/h/.local/share/infield"));
-    check_usual(false, &[], None);
+    check_usual(User::Root, &[("HOME", "/root")], Some("/var/lib/infield"));
+    check_usual(User::Other, &[("HOME", "/home/eve")], Some("/home/eve/.local/share/infield"));
+    check_usual(User::Other, &[("HOME", "/home/eve"), ("XDG_DATA_HOME", "/d")], Some("/d/infield"));
+    check_usual(
+        User::Other,
+        &[("HOME", "/h"), ("XDG_DATA_HOME", "d")],
+        Some("/h/.local/share/infield"),
+    );
+    check_usual(User::Other, &[], None);
 }
 
 fn me() -> Owner {
