@@ -1,9 +1,11 @@
 //! The whole product, driven from outside: one module for each door and each promise.
 
+mod attacks;
 mod cli;
 mod local;
 mod mcp;
 mod processes;
 mod recovery;
 mod rest;
+mod rootless;
 mod traces;

@@ -86,7 +86,13 @@ impl Searching<'_> {
         if entry.file_type == FileType::Symlink {
             return Ok(());
         }
-        let stat = beneath::look(walk.here(), &entry.name)?;
+        let stat = match beneath::look(walk.here(), &entry.name) {
+            // A package manager at work, for one: what is gone needs no hiding.
+            Err(error) if error.errno() == Some(rustix::io::Errno::NOENT.raw_os_error()) => {
+                return Ok(());
+            }
+            looked => looked?,
+        };
         let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
         if !is_for_everybody(&stat) || (name == PIP_MARK && !is_directory) {
             return self.hide(&entry.name);
