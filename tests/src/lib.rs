@@ -103,11 +103,18 @@ impl Server {
 
     /// The same on a home that exists.
     pub fn start_at(home: Home, options: &[&str]) -> Result<Self> {
+        Self::start_by(home, |mut serve| {
+            serve.args(options);
+            serve
+        })
+    }
+
+    /// The same by another command that ends in the one that is given.
+    pub fn start_by(home: Home, change: impl FnOnce(Command) -> Command) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let listen = address.to_string();
-        let child = home
-            .command(&["serve", "--listen", &listen])
-            .args(options)
+        let child = change(home.command(&["serve", "--listen", &listen]))
+            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
             .context("the binary is not built")?;

@@ -223,20 +223,17 @@ pub(super) fn read_only(at: &str) -> Done {
 pub(super) fn enter_root() -> Done {
     let enter = || -> io::Result<()> {
         rustix::process::fchdir(target("root")?)?;
-        rustix::process::pivot_root(".", ".")?;
+        // On top of the scratch folder, which is a mount and no link.
+        rustix::process::pivot_root(".", "tmp")?;
+        rustix::process::chdir("/")?;
         Ok(())
     };
     enter().during("enter the root")
 }
 
-/// The old root ended up on top of the new one and is detached from there, see pivot_root(2),
-/// NOTES.
+/// Detaches the old root from where [`enter_root`] left it.
 pub(super) fn drop_old_root() -> Done {
-    let leave = || -> io::Result<()> {
-        rustix::mount::unmount(".", UnmountFlags::DETACH)?;
-        Ok(rustix::process::chdir("/")?)
-    };
-    leave().during("let go of the old root")
+    rustix::mount::unmount("/tmp", UnmountFlags::DETACH).during("let go of the old root")
 }
 
 pub(super) fn open_null() -> io::Result<OwnedFd> {
