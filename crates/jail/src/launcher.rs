@@ -23,7 +23,7 @@ mod images;
 mod inventory;
 mod measure;
 mod probe;
-mod process;
+pub(crate) mod process;
 mod spare;
 mod start;
 

@@ -67,6 +67,7 @@ impl Launcher {
     fn await_end_of_work(&self, name: &str) {
         let end = Instant::now() + WORK_ENDS;
         while self.host.trees.has_work(name) && Instant::now() < end {
+            self.host.trees.kill_work(name);
             std::thread::sleep(Duration::from_micros(200));
         }
     }
@@ -113,13 +114,22 @@ impl Launcher {
                 self.set_task(name, Task::Dying { number, layer: None });
             }
             (Ok(()), None) => self.stopped(Some(number), name, None),
-            (Err(failure), running) => {
-                if let Some(running) = running {
-                    drop(process::signal(running.pidfd.as_fd(), Signal::CONT));
-                }
+            (Err(failure), None) => self.fail(number, failure),
+            (Err(failure), Some(_)) => {
+                let failure = self.go_on(name).err().unwrap_or(failure);
                 self.fail(number, failure);
             }
         }
+    }
+
+    /// Lets a sandbox that was held for its save work again.
+    fn go_on(&self, name: &str) -> Outcome<()> {
+        let Some(sandbox) = self.sandboxes.get(name) else { return Ok(()) };
+        let allowed = self.host.trees.allow_work(name, &sandbox.record.limits);
+        if let Some(running) = &sandbox.running {
+            process::signal(running.pidfd.as_fd(), Signal::CONT).at("let the agent go on")?;
+        }
+        allowed.at("let the work go on")
     }
 
     /// Writes down that a sandbox does not run any more, and clears what only running ones have.

@@ -56,11 +56,15 @@ pub(crate) fn signal(pidfd: BorrowedFd<'_>, signal: Signal) -> io::Result<()> {
     }
 }
 
+/// Opens whatever process has a number now, and gives the number back with it.
+pub(crate) fn open_any(number: u32) -> Option<(u32, OwnedFd)> {
+    let pid = Pid::from_raw(i32::try_from(number).ok()?)?;
+    Some((number, rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()?))
+}
+
 /// Ends a process by its number, if it can be opened.
 pub(crate) fn kill(pid: u32) {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    let pidfd = pid.and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok());
-    if let Some(pidfd) = pidfd {
+    if let Some((_, pidfd)) = open_any(pid) {
         // A process that cannot be ended shows up again when its group cannot be removed.
         let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
     }
