@@ -22,7 +22,7 @@ use self::detect::{Controller, Tree, Version};
 use crate::defence::{Defence, Without};
 use crate::failure::{At, Outcome};
 use crate::folders;
-use crate::launcher::process;
+use crate::process;
 use crate::request::{Limits, Usage};
 
 /// What an agent may use. It forks for each file operation, and those write in `work`.

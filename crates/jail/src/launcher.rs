@@ -23,7 +23,6 @@ mod images;
 mod inventory;
 mod measure;
 mod probe;
-pub(crate) mod process;
 mod spare;
 mod start;
 

@@ -20,6 +20,7 @@ mod defence;
 mod maps;
 mod network;
 mod owner;
+mod process;
 mod program;
 mod seccomp;
 

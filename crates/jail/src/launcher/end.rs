@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use rustix::fs::AtFlags;
 use rustix::process::Signal;
 
-use super::process::Ending;
-use super::{Launcher, Task, process};
+use super::{Launcher, Task};
 use crate::apply;
 use crate::failure::{At, Outcome, not_found, refused};
 use crate::folders;
+use crate::process;
+use crate::process::Ending;
 use crate::record::State;
 use crate::request::LayerPlace;
 use crate::worker::{Job, Worker};

@@ -70,7 +70,7 @@ impl Host {
         let host_image = super::images::built_in(&folders, &filter, store, owner);
         let mut host = Self {
             program: program::seal()?,
-            boot: super::process::boot().at("read the boot id")?,
+            boot: crate::process::boot().at("read the boot id")?,
             has_landlock: apply::has_landlock(),
             home: settings.home.clone(),
             without,

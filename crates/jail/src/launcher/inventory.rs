@@ -8,10 +8,11 @@ use std::os::fd::AsFd;
 
 use rustix::process::Signal;
 
-use super::process::Ending;
-use super::{Launcher, Running, Sandbox, Watched, process};
+use super::{Launcher, Running, Sandbox, Watched};
 use crate::check;
 use crate::folders;
+use crate::process;
+use crate::process::Ending;
 use crate::record::{Record, State};
 use crate::request::{Answer, Enforced, Found, ImageReport, PACKET_BYTES, Started};
 

@@ -123,7 +123,7 @@ fn user_namespaces() -> CheckReport {
     match tried {
         Ok(Cloned::Child) => sys::exit_now(0),
         Ok(Cloned::Parent { pidfd, .. }) => {
-            super::process::await_end(&pidfd);
+            crate::process::await_end(&pidfd);
             good("user namespaces", "allowed".to_owned())
         }
         Err(error) => CheckReport {

@@ -7,7 +7,7 @@ use rustix::fs::{AtFlags, Gid, Mode, Uid};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::Signal;
 
-use super::{Age, Launcher, Running, Sandbox, Task, Watched, host, process};
+use super::{Age, Launcher, Running, Sandbox, Task, Watched, host};
 use crate::apply::{self, Materials};
 use crate::check::HOST_IMAGE;
 use crate::defence::Defence;
@@ -15,6 +15,7 @@ use crate::failure::{At, Outcome, not_found, refused, unsupported};
 use crate::folders;
 use crate::owner;
 use crate::plan::{self, ImageShape, LayerShape, Saved, Shape};
+use crate::process;
 use crate::record::{Process, Record, State};
 use crate::request::{Answer, Failure, FailureKind, LayerPlace, Start, Started};
 use crate::sys::{self, Cloned};

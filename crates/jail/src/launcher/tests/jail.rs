@@ -240,8 +240,8 @@ pub(super) fn start_of(name: &str, place: LayerPlace) -> Start {
 }
 
 pub(super) fn kill(pid: u32) {
-    crate::launcher::process::kill(pid);
-    eventually("it ends", || crate::launcher::process::started(pid).is_err());
+    crate::process::kill(pid);
+    eventually("it ends", || crate::process::started(pid).is_err());
 }
 
 /// Runs a shell of the host's in a folder of a sandbox, with the ids of its root.
