@@ -37,6 +37,10 @@ const AGENT_LIMITS: Limits = Limits {
 
 const PERIOD_US: u64 = 100_000;
 
+/// Which part of the memory limit may be in buffers of sockets besides, where they are counted
+/// apart.
+const SOCKET_SHARE: u64 = 4;
+
 /// The groups of a sandbox where limits tell work and agent apart.
 const PARTS: &[&str] = &["agent", "work"];
 
@@ -45,7 +49,7 @@ const WHOLE: &[&str] = &["all"];
 
 /// One tree with our folder in it.
 #[derive(Debug)]
-struct Base {
+struct Branch {
     version: Version,
     controllers: Vec<Controller>,
     /// `infield`, for all data directories of the host.
@@ -54,9 +58,18 @@ struct Base {
     folder: OwnedFd,
 }
 
+/// Where in each tree our folder is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum From {
+    /// At the top, as root may.
+    Top,
+    /// In the caller's own group, as far as that was delegated.
+    OwnGroup,
+}
+
 /// All trees of this host that we may use.
 #[derive(Debug, Default)]
-pub(crate) struct Trees(Vec<Base>);
+pub(crate) struct Trees(Vec<Branch>);
 
 /// The groups of one sandbox, made and limited.
 #[derive(Debug, Default)]
@@ -75,40 +88,43 @@ pub(crate) struct Groups {
 
 impl Trees {
     /// Finds the trees and makes our folder in each. A tree that refuses is not used.
-    pub(crate) fn open(tag: &str, privileged: bool) -> Self {
+    pub(crate) fn open(tag: &str, from: From) -> Self {
         let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let listed = |mount: &Path| {
-            let below = if privileged { "" } else { detect::own_unified(&own).unwrap_or_default() };
+            let below = match from {
+                From::Top => "",
+                From::OwnGroup => detect::own_unified(&own).unwrap_or_default(),
+            };
             let path = mount.join(below).join("cgroup.controllers");
             std::fs::read_to_string(path).unwrap_or_default()
         };
-        let bases = detect::trees(&mountinfo, listed).into_iter().filter_map(|tree| {
-            let start = match (privileged, tree.version) {
-                (true, _) => tree.mount.clone(),
-                (false, Version::V2) => tree.mount.join(detect::own_unified(&own)?),
-                (false, Version::V1) => return None,
+        let branches = detect::trees(&mountinfo, listed).into_iter().filter_map(|tree| {
+            let start = match (from, tree.version) {
+                (From::Top, _) => tree.mount.clone(),
+                (From::OwnGroup, Version::V2) => tree.mount.join(detect::own_unified(&own)?),
+                (From::OwnGroup, Version::V1) => return None,
             };
-            Base::open(&tree, &start, tag).ok()
+            Branch::open(&tree, &start, tag).ok()
         });
-        Self(bases.collect())
+        Self(branches.collect())
     }
 
     /// Removes our folders when nothing is in them any more.
     pub(crate) fn close(&self, tag: &str) {
-        for base in &self.0 {
+        for branch in &self.0 {
             // Busy means that sandboxes go on, here or below another data directory.
-            if rustix::fs::unlinkat(&base.above, tag, AtFlags::REMOVEDIR).is_err() {
+            if rustix::fs::unlinkat(&branch.above, tag, AtFlags::REMOVEDIR).is_err() {
                 continue;
             }
-            let _ = rustix::fs::unlinkat(&base.above, "../infield", AtFlags::REMOVEDIR);
+            let _ = rustix::fs::unlinkat(&branch.above, "../infield", AtFlags::REMOVEDIR);
         }
     }
 
     /// What enforces a controller.
     pub(crate) fn mechanism(&self, controller: Controller) -> Option<&'static str> {
-        let base = self.0.iter().find(|base| base.controllers.contains(&controller))?;
-        Some(match base.version {
+        let branch = self.0.iter().find(|branch| branch.controllers.contains(&controller))?;
+        Some(match branch.version {
             Version::V1 => "cgroup_v1",
             Version::V2 => "cgroup_v2",
         })
@@ -116,14 +132,14 @@ impl Trees {
 
     /// Whether one write ends all work.
     pub(crate) fn atomic_kill(&self) -> bool {
-        self.pids().is_some_and(|base| base.version == Version::V2)
+        self.pids().is_some_and(|branch| branch.version == Version::V2)
     }
 
     /// Makes the groups of a sandbox.
     pub(crate) fn make(&self, name: &str, limits: &Limits, without: &Without) -> Outcome<Groups> {
         let mut groups = Groups::default();
-        for base in &self.0 {
-            base.make(name, limits, without, &mut groups).at("make the control groups")?;
+        for branch in &self.0 {
+            branch.make(name, limits, without, &mut groups).at("make the control groups")?;
         }
         Ok(groups)
     }
@@ -131,32 +147,32 @@ impl Trees {
     /// Ends all work of a sandbox; false where no tree tells it from the agent, or where it is
     /// gone. From then on the work may not fork; [`Self::allow_work`] takes that back.
     pub(crate) fn kill_work(&self, name: &str) -> bool {
-        self.pids().is_some_and(|base| base.kill_work(name).is_ok())
+        self.pids().is_some_and(|branch| branch.kill_work(name).is_ok())
     }
 
     /// Lets the work of a sandbox that was killed fork again.
     pub(crate) fn allow_work(&self, name: &str, limits: &Limits) -> io::Result<()> {
         let file = format!("{name}/work/pids.max");
-        self.pids().map_or(Ok(()), |base| {
-            folders::write_value(base.folder.as_fd(), &file, &limits.pids.to_string())
+        self.pids().map_or(Ok(()), |branch| {
+            folders::write_value(branch.folder.as_fd(), &file, &limits.pids.to_string())
         })
     }
 
     /// Whether anything of a sandbox's work still runs; false where no tree can tell.
     pub(crate) fn has_work(&self, name: &str) -> bool {
-        self.pids().is_some_and(|base| !base.processes(name, "work").is_empty())
+        self.pids().is_some_and(|branch| !branch.processes(name, "work").is_empty())
     }
 
-    fn pids(&self) -> Option<&Base> {
-        self.0.iter().find(|base| base.controllers.contains(&Controller::Pids))
+    fn pids(&self) -> Option<&Branch> {
+        self.0.iter().find(|branch| branch.controllers.contains(&Controller::Pids))
     }
 
     /// Every process in a sandbox's groups.
     pub(crate) fn processes(&self, name: &str) -> Vec<u32> {
         let mut all: Vec<u32> = Vec::new();
-        for base in &self.0 {
-            for part in base.parts() {
-                all.extend(base.processes(name, part));
+        for branch in &self.0 {
+            for part in branch.parts() {
+                all.extend(branch.processes(name, part));
             }
         }
         all.sort_unstable();
@@ -166,12 +182,12 @@ impl Trees {
 
     /// Removes the groups of a sandbox. An error says that a process is still on its way out.
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
-        for base in &self.0 {
-            for part in base.parts() {
+        for branch in &self.0 {
+            for part in branch.parts() {
                 let path = format!("{name}/{part}");
-                folders::remove_name(base.folder.as_fd(), &path, AtFlags::REMOVEDIR)?;
+                folders::remove_name(branch.folder.as_fd(), &path, AtFlags::REMOVEDIR)?;
             }
-            folders::remove_name(base.folder.as_fd(), name, AtFlags::REMOVEDIR)?;
+            folders::remove_name(branch.folder.as_fd(), name, AtFlags::REMOVEDIR)?;
         }
         Ok(())
     }
@@ -179,11 +195,11 @@ impl Trees {
     /// Names that have groups.
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
-        for base in &self.0 {
-            for name in folders::names(base.folder.as_fd()).unwrap_or_default() {
+        for branch in &self.0 {
+            for name in folders::names(branch.folder.as_fd()).unwrap_or_default() {
                 // Control files have a dot or an underscore in their names, groups have not.
                 if crate::check::is_sandbox_name(&name) && !names.contains(&name) {
-                    let folder = folders::open_folder(base.folder.as_fd(), &name);
+                    let folder = folders::open_folder(branch.folder.as_fd(), &name);
                     if folder.is_ok() {
                         names.push(name);
                     }
@@ -196,14 +212,14 @@ impl Trees {
     /// What the work of a sandbox uses.
     pub(crate) fn usage(&self, name: &str) -> Usage {
         let number = |controller: Controller, v1: &str, v2: &str| {
-            let base = self.0.iter().find(|base| base.controllers.contains(&controller))?;
-            let file = if base.version == Version::V1 { v1 } else { v2 };
-            base.read(name, "work", file)?.trim().parse::<u64>().ok()
+            let branch = self.0.iter().find(|branch| branch.controllers.contains(&controller))?;
+            let file = if branch.version == Version::V1 { v1 } else { v2 };
+            branch.read(name, "work", file)?.trim().parse::<u64>().ok()
         };
-        let unified = self.0.iter().find(|base| base.version == Version::V2);
-        let cpu_us = unified.and_then(|base| {
-            let part = base.parts().last()?;
-            field(&base.read(name, part, "cpu.stat")?, "usage_usec")
+        let unified = self.0.iter().find(|branch| branch.version == Version::V2);
+        let cpu_us = unified.and_then(|branch| {
+            let part = branch.parts().last()?;
+            field(&branch.read(name, part, "cpu.stat")?, "usage_usec")
         });
         Usage {
             memory_bytes: number(Controller::Memory, "memory.usage_in_bytes", "memory.current"),
@@ -217,14 +233,14 @@ impl Trees {
 
     /// How often the kernel killed for want of memory in a part, `agent` or `work`.
     pub(crate) fn out_of_memory_kills(&self, name: &str, part: &str) -> u64 {
-        let base = self.0.iter().find(|base| base.controllers.contains(&Controller::Memory));
-        let kills =
-            base.and_then(|base| field(&base.read(name, part, base.kills_file())?, "oom_kill"));
+        let branch = self.0.iter().find(|branch| branch.controllers.contains(&Controller::Memory));
+        let kills = branch
+            .and_then(|branch| field(&branch.read(name, part, branch.kills_file())?, "oom_kill"));
         kills.unwrap_or(0)
     }
 }
 
-impl Base {
+impl Branch {
     fn open(tree: &Tree, start: &Path, tag: &str) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let start = rustix::fs::open(start, flags, Mode::empty())?;
@@ -234,16 +250,16 @@ impl Base {
         let folder = folders::open_folder(ours.as_fd(), tag)?;
         // It may be there from a launcher that had more rights.
         rustix::fs::accessat(&folder, ".", Access::WRITE_OK, AtFlags::EACCESS)?;
-        let base = Self {
+        let branch = Self {
             above: ours,
             version: tree.version,
             controllers: tree.controllers.clone(),
             folder,
         };
-        for parent in [&start, &base.above, &base.folder] {
-            base.pass_down(parent.as_fd())?;
+        for parent in [&start, &branch.above, &branch.folder] {
+            branch.pass_down(parent.as_fd())?;
         }
-        Ok(base)
+        Ok(branch)
     }
 
     /// The groups of each sandbox in this tree.
@@ -342,15 +358,22 @@ impl Base {
     }
 
     fn limit_memory(&self, group: BorrowedFd<'_>, bytes: u64) -> io::Result<()> {
-        let bytes = bytes.to_string();
+        let limit = bytes.to_string();
         match self.version {
             Version::V1 => {
-                folders::write_value(group, "memory.limit_in_bytes", &bytes)?;
+                folders::write_value(group, "memory.limit_in_bytes", &limit)?;
+                // Buffers of internet sockets are counted apart from all other memory.
+                let sockets = "memory.kmem.tcp.limit_in_bytes";
+                optional(folders::write_value(
+                    group,
+                    sockets,
+                    &(bytes / SOCKET_SHARE).to_string(),
+                ))?;
                 // Counts memory and swap together; absent where the host counts no swap.
-                optional(folders::write_value(group, "memory.memsw.limit_in_bytes", &bytes))
+                optional(folders::write_value(group, "memory.memsw.limit_in_bytes", &limit))
             }
             Version::V2 => {
-                folders::write_value(group, "memory.max", &bytes)?;
+                folders::write_value(group, "memory.max", &limit)?;
                 optional(folders::write_value(group, "memory.swap.max", "0"))
             }
         }

@@ -83,6 +83,8 @@ defences! {
     RequestChecks = "request_checks",
     /// Each sandbox has ids of its own.
     IdRange = "id_range",
+    /// The limit of terminals, of which the whole machine has some thousand.
+    Terminals = "terminals",
     /// A command's kept output is bounded (kept by the agent, which is told).
     KeptOutput = "kept_output",
     /// What a sandbox's tree may not bring to a folder of the host's is left out.

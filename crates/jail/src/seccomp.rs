@@ -52,8 +52,10 @@ pub(crate) enum When {
     UnixPair,
     /// `personality` that asks, or sets the plain one.
     DefaultPersonality,
-    /// `prlimit64` of the caller itself.
-    OwnLimits,
+    /// A process that is not the first one, by the first argument.
+    NotTheAgent,
+    /// The same by the second argument, and not all processes of a user, by the first.
+    NeitherAgentNorUser,
 }
 
 /// What happens to a call.
@@ -178,9 +180,23 @@ fn decide(verdict: Verdict) -> Vec<sock_filter> {
         Verdict::Allow(When::DefaultPersonality) => {
             vec![load(argument(0)), equal(0), allow, equal(-1), allow, refuse]
         }
-        Verdict::Allow(When::OwnLimits) => vec![load(argument(0)), equal(0), allow, refuse],
+        Verdict::Allow(When::NotTheAgent) => vec![load(argument(0)), equal(AGENT), refuse, allow],
+        Verdict::Allow(When::NeitherAgentNorUser) => {
+            let mut program = vec![load(argument(0))];
+            for user in [libc::PRIO_USER.cast_signed(), IOPRIO_WHO_USER] {
+                program.extend([equal(user), refuse]);
+            }
+            program.extend([load(argument(1)), equal(AGENT), refuse, allow]);
+            program
+        }
     }
 }
+
+/// The agent's number in the sandbox's pid namespace.
+const AGENT: i32 = 1;
+/// From linux/ioprio.h. It is no word of setpriority(2), as PRIO_USER is IOPRIO_WHO_PGRP: groups
+/// of processes lose their I/O priority to this.
+const IOPRIO_WHO_USER: i32 = 3;
 
 const NUMBER_OFFSET: u32 = 0;
 const ARCHITECTURE_OFFSET: u32 = 4;

@@ -1,8 +1,10 @@
 //! What an attack must not take from the owner of its sandbox: to look, and to stop it.
 
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::{Stage, can_attack};
 
@@ -26,6 +28,40 @@ fn check(test: &str, options: &[&str], attack: &str) -> Result<()> {
         stage.home().run(words)?;
         ensure!(begun.elapsed() < LIMIT, "{words:?} took {:?}", begun.elapsed());
     }
+    Ok(())
+}
+
+/// What no host sends: nothing, noise, a length without end, and an old friend.
+const GARBAGE: &[&[u8]] = &[b"", &[0; 4096], &[0xff; 65_536], b"GET / HTTP/1.1\r\n\r\n"];
+
+#[test]
+fn garbage_does_not_silence_the_agent() -> Result<()> {
+    if !can_attack("garbage_does_not_silence_the_agent") {
+        return Ok(());
+    }
+    let stage = Stage::new(None)?;
+    let sandbox = stage.sandbox(&[])?;
+    let listed: serde_json::Value = serde_json::from_str(&stage.home().run(&["ls", "--json"])?)?;
+    let id = listed[0]["id"].as_str().context("the sandbox has no id")?;
+    let socket = stage.home().path().join("sandboxes").join(id).join("agent.sock");
+    let mut open = Vec::new();
+    for round in 0..64 {
+        let mut stream = UnixStream::connect(&socket)?;
+        stream.set_write_timeout(Some(LIMIT))?;
+        match stream.write_all(GARBAGE[round % GARBAGE.len()]) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(error.into()),
+            // It may have hung up on the first bytes, and must have.
+            Ok(()) | Err(_) => {}
+        }
+        open.push(stream);
+    }
+    let begun = Instant::now();
+    ensure!(sandbox.python("print('alive')")? == "alive\n", "the agent is silent");
+    ensure!(begun.elapsed() < LIMIT, "it took {:?}", begun.elapsed());
+    // The third kind is too long for a frame, and nothing that comes after it can be meant.
+    open[2].set_read_timeout(Some(LIMIT))?;
+    let ended = open[2].read(&mut [0; 4096]);
+    ensure!(!matches!(&ended, Err(error) if error.kind() == ErrorKind::WouldBlock), "{ended:?}");
     Ok(())
 }
 

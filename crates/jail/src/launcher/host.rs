@@ -14,8 +14,8 @@ use rustix::thread::UnshareFlags;
 use super::Settings;
 use super::spare::Spare;
 use crate::apply::Source;
-use crate::cgroup::Trees;
 use crate::cgroup::detect::Controller;
+use crate::cgroup::{From, Trees};
 use crate::defence::{Defence, Without};
 use crate::failure::{At, Outcome, unsupported};
 use crate::folders::Folders;
@@ -64,7 +64,8 @@ impl Host {
         let ranges =
             settings.ids.map(|block| open_ranges(block, settings.account, &without)).transpose()?;
         let folders = Folders::open(&settings.home, &without)?;
-        let trees = Trees::open(&folders.tag, ranges.is_some());
+        let from = if ranges.is_some() { From::Top } else { From::OwnGroup };
+        let trees = Trees::open(&folders.tag, from);
         let store = ranges.as_ref().map_or_else(Map::single, |r| Map::range(r.block.store()));
         let owner = ranges.as_ref().map(|r| r.block.store());
         let host_image = super::images::built_in(&folders, &filter, store, owner);

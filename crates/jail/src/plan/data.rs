@@ -26,6 +26,9 @@ pub(crate) const DEVICE_LINKS: &[(&str, &str)] = &[
     ("dev/ptmx", "pts/ptmx"),
 ];
 
+/// Terminals of one sandbox at most.
+const MOST_TERMINALS: &str = "64";
+
 /// Paths of /proc that tell about the host or steer it.
 pub(crate) const COVERED: &[(&str, &str)] = &[
     ("root/proc/kcore", "the kernel's memory"),
@@ -173,10 +176,14 @@ pub(super) fn inside(without: &Without) -> Vec<Step> {
     for (at, target) in DEVICE_LINKS {
         steps.push(step(Action::Link { at, target }, "programs expect it"));
     }
+    let mut terminals = vec![("ptmxmode", "0666"), ("mode", "0620")];
+    if without.keeps(Defence::Terminals) {
+        terminals.push(("max", MOST_TERMINALS));
+    }
     steps.extend([
         step(
-            kernel("devpts", "root/dev/pts", vec![("ptmxmode", "0666"), ("mode", "0620")]),
-            "terminals of its own",
+            kernel("devpts", "root/dev/pts", terminals),
+            "terminals of its own, few enough that no sandbox takes all that the machine has",
         ),
         step(
             Action::Bind { from: "shm", at: "root/dev/shm", flags: sealed | NOEXEC },

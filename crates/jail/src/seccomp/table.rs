@@ -2,8 +2,9 @@
 //!
 //! What is in [`ALLOWED`] works. What is in [`REFUSED`] answers EPERM, because programs expect a
 //! refusal of it. Everything else, known or yet to be invented, answers ENOSYS, so that programs
-//! fall back to what is here; `clone3` is such a call, whose flags a filter cannot see. Numbers
-//! come from the C library's headers for this machine.
+//! fall back to what is here; `clone3` is such a call, whose flags a filter cannot see, and so is
+//! `io_setup`, whose requests are counted for the whole machine: one sandbox could take them all
+//! (aio-max-nr, proc(5)). Numbers come from the C library's headers for this machine.
 
 use super::When;
 
@@ -69,9 +70,6 @@ pub(crate) const ALLOWED: &[Line] = &[
         SYS_setitimer),
     line!(When::Always, "watches files, as build tools do":
         SYS_inotify_init1 SYS_inotify_add_watch SYS_inotify_rm_watch),
-    line!(When::Always, "asynchronous file access of databases; far smaller than io_uring":
-    SYS_io_setup SYS_io_destroy SYS_io_submit SYS_io_cancel SYS_io_getevents
-    ),
     line!(When::Always, "memory of the process":
         SYS_mmap SYS_munmap SYS_mremap SYS_mprotect SYS_brk SYS_madvise SYS_mincore
         SYS_memfd_create SYS_mseal),
@@ -109,14 +107,15 @@ pub(crate) const ALLOWED: &[Line] = &[
         SYS_landlock_restrict_self),
     line!(When::Always, "limits and use; hard limits only go down":
         SYS_getrlimit SYS_setrlimit SYS_getrusage SYS_times SYS_sysinfo SYS_uname),
-    line!(When::OwnLimits, "limits of the caller, by the call that C libraries use; for others the kernel asks only for the same ids, so that the agent could be made deaf":
-        SYS_prlimit64),
+    line!(When::NotTheAgent, "limits by the call that C libraries use, and scheduling; the kernel asks only for the same ids, so that the agent could be made deaf or slow":
+        SYS_prlimit64 SYS_sched_setaffinity SYS_sched_setparam SYS_sched_setscheduler
+        SYS_sched_setattr),
+    line!(When::NeitherAgentNorUser, "priorities within the control group; root inside and the agent are one user":
+        SYS_setpriority SYS_ioprio_set),
     line!(When::Always, "scheduling within the control group":
-        SYS_sched_yield SYS_sched_getaffinity SYS_sched_setaffinity SYS_sched_getparam
-        SYS_sched_setparam SYS_sched_getscheduler SYS_sched_setscheduler SYS_sched_getattr
-        SYS_sched_setattr SYS_sched_get_priority_max SYS_sched_get_priority_min
-        SYS_sched_rr_get_interval SYS_getpriority SYS_setpriority SYS_ioprio_get SYS_ioprio_set
-        SYS_getcpu),
+        SYS_sched_yield SYS_sched_getaffinity SYS_sched_getparam SYS_sched_getscheduler
+        SYS_sched_getattr SYS_sched_get_priority_max SYS_sched_get_priority_min
+        SYS_sched_rr_get_interval SYS_getpriority SYS_ioprio_get SYS_getcpu),
     line!(When::Always, "reads clocks and sleeps":
         SYS_clock_gettime SYS_clock_getres SYS_clock_nanosleep SYS_nanosleep SYS_gettimeofday),
     line!(When::Always, "random bytes":

@@ -101,8 +101,17 @@ fn arguments_decide_where_the_table_says_so() {
     check(libc::SYS_personality, [0, 0, 0], ALLOW);
     check(libc::SYS_personality, [-1, 0, 0], ALLOW);
     check(libc::SYS_personality, [libc::ADDR_NO_RANDOMIZE, 0, 0], EPERM);
-    check(libc::SYS_prlimit64, [0, libc::RLIMIT_NOFILE.cast_signed(), 0], ALLOW);
-    check(libc::SYS_prlimit64, [1, libc::RLIMIT_NOFILE.cast_signed(), 0], EPERM);
+    for call in [libc::SYS_prlimit64, libc::SYS_sched_setscheduler, libc::SYS_sched_setaffinity] {
+        check(call, [AGENT, 0, 0], EPERM);
+        check(call, [7, 0, 0], ALLOW);
+    }
+    for call in [libc::SYS_setpriority, libc::SYS_ioprio_set] {
+        check(call, [libc::PRIO_PROCESS.cast_signed(), AGENT, 19], EPERM);
+        check(call, [libc::PRIO_USER.cast_signed(), 0, 19], EPERM);
+        check(call, [libc::PRIO_PROCESS.cast_signed(), 0, 19], ALLOW);
+    }
+    check(libc::SYS_ioprio_set, [IOPRIO_WHO_USER, 0, 0], EPERM);
+    check(libc::SYS_io_setup, [1, 0, 0], ENOSYS);
 }
 
 #[test]

@@ -73,6 +73,20 @@ resource.prlimit(1, resource.RLIMIT_CORE, (0, 0))
 verdict(True)",
     ),
     Attack::inside(
+        "cannot_make_the_agent_wait_for_everybody",
+        "seccomp",
+        "
+os.sched_setscheduler(1, os.SCHED_IDLE, os.sched_param(0))
+verdict(True)",
+    ),
+    Attack::inside(
+        "cannot_make_all_of_its_user_wait",
+        "seccomp",
+        "
+os.setpriority(os.PRIO_USER, 0, 19)
+verdict(os.getpriority(os.PRIO_PROCESS, 1) == 19)",
+    ),
+    Attack::inside(
         "cannot_speak_as_another_process",
         "capabilities",
         "

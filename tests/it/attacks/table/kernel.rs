@@ -47,5 +47,16 @@ verdict(call(438, os.pidfd_open(child), ours, 0) >= 0)",
 attributes = struct.pack('IIQQQQQ', 1, 128, 0, 0, 0, 0, 0b1100001).ljust(128, b'\\0')
 verdict(call(298, attributes, 0, -1, -1, 0) >= 0)",
     ),
+    attack(
+        "cannot_use_up_the_asynchronous_requests_of_the_host",
+        "verdict(call(206, 1000, ctypes.byref(ctypes.c_ulong(0))) == 0)",
+    ),
+    Attack::inside(
+        "cannot_use_up_the_terminals_of_the_host",
+        "terminals",
+        "
+hold = [os.open('/dev/ptmx', os.O_RDWR) for _ in range(100)]
+verdict(True)",
+    ),
     attack("cannot_ask_where_memory_lies", "verdict(call(279, 0, 0, 0, 0, 0, 0) >= 0)"),
 ];

@@ -209,14 +209,13 @@ fn remove_built_in(stage: &Stage) -> Result<Outcome> {
     on_home(stage, |home| {
         let launcher = Launcher::start(stage, home)?;
         launcher.ask(Request::Probe)?.context("the launcher has ended")?;
-        let built_in = || -> Result<Option<String>> {
-            let names = fs::read_dir(home.join("images"))?.flatten();
-            let mut names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
-            Ok(names.find(|name| name.starts_with(".host-")))
-        };
-        let image = built_in()?.context("there is no built-in image")?;
+        let images = home.join("images");
+        let mut names = fs::read_dir(&images)?.flatten().map(|entry| entry.file_name());
+        let built_in = names.find(|name| name.to_string_lossy().starts_with(".host-"));
+        let built_in = built_in.context("there is no built-in image")?;
+        let image = built_in.to_string_lossy().into_owned();
         launcher.ask(Request::RemoveImage { image })?;
-        Ok(Outcome::of(built_in()?.is_none()))
+        Ok(Outcome::of(!images.join(built_in).exists()))
     })
 }
 

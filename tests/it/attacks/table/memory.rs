@@ -66,6 +66,25 @@ while seen < 8:
     seen += len(part)"
     ),
     hoard!(
+        "cannot_hide_memory_in_connections",
+        "
+server = socket.create_server(('127.0.0.1', 0))
+hold, total = [], 0
+for _ in range(200):
+    here = socket.create_connection(server.getsockname())
+    hold.append((here, server.accept()))
+    here.setblocking(False)
+    try:
+        while True:
+            total += here.send(bytes(64 << 10))
+    except BlockingIOError:
+        pass
+    if total > 128 << 20:
+        break
+else:
+    os._exit(0)"
+    ),
+    hoard!(
         "cannot_hide_memory_in_sockets",
         "
 hold, total = [], 0
