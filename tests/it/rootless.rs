@@ -20,8 +20,8 @@ struct Ordinary {
 impl Ordinary {
     /// Makes one; none, and a word why, when the test cannot become another user.
     fn new() -> Result<Option<Self>> {
-        if !rustix::process::geteuid().is_root() {
-            eprintln!("skipped: only root can become an ordinary user");
+        // Only root can become somebody else.
+        if !infield_tests::is_root("rootless") {
             return Ok(None);
         }
         let folder = TempDir::with_prefix("infield-user-")?;

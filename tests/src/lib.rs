@@ -29,6 +29,16 @@ fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(beside, PathBuf::from)
 }
 
+/// Whether the test may do what only root may; says by name that it is skipped when not.
+#[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
+pub fn is_root(test: &str) -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        eprintln!("skipped: {test} needs root");
+    }
+    is_root
+}
+
 /// A home folder that nobody else uses. Dropping it ends its daemon with every sandbox.
 pub struct Home {
     folder: TempDir,

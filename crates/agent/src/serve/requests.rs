@@ -113,7 +113,9 @@ impl Server {
     fn spawn(&mut self, number: u64, spawn: Spawn) {
         match self.launch(spawn) {
             Err(failure) => self.finish(number, Err(failure)),
-            Ok(command) => self.follow(number, command, [0, 0], true),
+            Ok(command) => {
+                self.follow(number, Following { command, at: [0, 0], starter: true, told: false });
+            }
         }
     }
 
@@ -147,13 +149,16 @@ impl Server {
     fn attach(&mut self, number: u64, id: &str, at: [u64; 2]) {
         match self.commands.known(id).map(|command| command.number) {
             Err(failure) => self.finish(number, Err(failure)),
-            Ok(command) => self.follow(number, command, at, false),
+            Ok(command) => {
+                self.follow(number, Following { command, at, starter: false, told: false });
+            }
         }
     }
 
-    fn follow(&mut self, number: u64, command: u64, at: [u64; 2], starter: bool) {
+    fn follow(&mut self, number: u64, following: Following) {
+        let command = following.command;
         if let Some(connection) = self.connections.get_mut(&number) {
-            connection.role = Role::Following(Following { command, at, starter, told: false });
+            connection.role = Role::Following(following);
         }
         if let Some(command) = self.commands.get(command) {
             command.watchers.push(number);

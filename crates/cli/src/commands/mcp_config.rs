@@ -65,6 +65,15 @@ enum ClientName {
     Generic,
 }
 
+/// For what a client's file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// One project.
+    Project,
+    /// Everything that the user does.
+    User,
+}
+
 impl ClientName {
     /// The key below which its file has the servers.
     fn section(self) -> &'static str {
@@ -75,13 +84,13 @@ impl ClientName {
     }
 
     /// Its file, relative to the project or to the user's home; none where there is none.
-    fn file(self, global: bool) -> Option<&'static str> {
-        match (self, global) {
-            (Self::ClaudeCode, false) => Some(".mcp.json"),
-            (Self::ClaudeCode, true) => Some(".claude.json"),
+    fn file(self, scope: Scope) -> Option<&'static str> {
+        match (self, scope) {
+            (Self::ClaudeCode, Scope::Project) => Some(".mcp.json"),
+            (Self::ClaudeCode, Scope::User) => Some(".claude.json"),
             (Self::Cursor, _) => Some(".cursor/mcp.json"),
-            (Self::Vscode, false) => Some(".vscode/mcp.json"),
-            (Self::Vscode, true) => Some(".config/Code/User/mcp.json"),
+            (Self::Vscode, Scope::Project) => Some(".vscode/mcp.json"),
+            (Self::Vscode, Scope::User) => Some(".config/Code/User/mcp.json"),
             (Self::Generic, _) => None,
         }
     }
@@ -185,9 +194,10 @@ fn program() -> String {
 
 /// The file to merge into. A link is followed, so that it stays a link.
 fn target(args: &McpConfigArgs) -> Result<PathBuf> {
-    let file = match (&args.file, args.client.file(args.global)) {
+    let scope = if args.global { Scope::User } else { Scope::Project };
+    let file = match (&args.file, args.client.file(scope)) {
         (Some(file), _) => file.clone(),
-        (None, Some(name)) if args.global => std::env::home_dir()
+        (None, Some(name)) if scope == Scope::User => std::env::home_dir()
             .ok_or_else(|| {
                 Error::invalid("no home folder is known").with_hint("name the file with `--file`")
             })?
