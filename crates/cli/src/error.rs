@@ -17,24 +17,10 @@ pub(crate) const NO_PROGRAM: u8 = 127;
 /// The exit code of `run` and `exec` when the time was over, as timeout(1) has it.
 pub(crate) const TIME_OVER: u8 = 124;
 
-/// The words for kinds on the wire.
-const WORDS: &[(Kind, &str)] = &[
-    (Kind::NotFound, "not_found"),
-    (Kind::Conflict, "conflict"),
-    (Kind::Invalid, "invalid"),
-    (Kind::Unauthenticated, "unauthenticated"),
-    (Kind::Denied, "denied"),
-    (Kind::Quota, "quota"),
-    (Kind::Unsupported, "unsupported"),
-    (Kind::Unavailable, "unavailable"),
-    (Kind::Timeout, "timeout"),
-    (Kind::Internal, "internal"),
-];
-
 /// An error that came over the wire. A word that we do not know is a fault of its sender.
 pub(crate) fn from_detail(detail: ErrorDetail) -> Error {
-    let known = WORDS.iter().find(|(_, word)| *word == detail.kind);
-    let error = Error::new(known.map_or(Kind::Internal, |(kind, _)| *kind), detail.message);
+    let kind = Kind::from_word(&detail.kind).unwrap_or(Kind::Internal);
+    let error = Error::new(kind, detail.message);
     match detail.hint {
         Some(hint) => error.with_hint(hint),
         None => error,
@@ -43,9 +29,8 @@ pub(crate) fn from_detail(detail: ErrorDetail) -> Error {
 
 /// An error for the wire.
 pub(crate) fn to_detail(error: &Error) -> ErrorDetail {
-    let known = WORDS.iter().find(|(kind, _)| *kind == error.kind());
     ErrorDetail {
-        kind: known.map_or("internal", |(_, word)| word).to_owned(),
+        kind: error.kind().as_str().to_owned(),
         message: error.message().to_owned(),
         hint: error.hint().map(str::to_owned),
         code: None,

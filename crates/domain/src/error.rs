@@ -31,6 +31,43 @@ pub enum Kind {
     Internal,
 }
 
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 10] = [
+        Self::NotFound,
+        Self::Conflict,
+        Self::Invalid,
+        Self::Unauthenticated,
+        Self::Denied,
+        Self::Quota,
+        Self::Unsupported,
+        Self::Unavailable,
+        Self::Timeout,
+        Self::Internal,
+    ];
+
+    /// The word of it in answers, records and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::Invalid => "invalid",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Denied => "denied",
+            Self::Quota => "quota",
+            Self::Unsupported => "unsupported",
+            Self::Unavailable => "unavailable",
+            Self::Timeout => "timeout",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The kind with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
 /// An error for a user: what is wrong, and one action that mends it.
 #[derive(Debug)]
 pub struct Error {

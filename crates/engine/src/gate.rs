@@ -4,7 +4,7 @@
 //! execution leaves a record, also the one that was refused.
 
 use infield_domain::principal::Credential;
-use infield_domain::{Error, Kind, Principal, Result};
+use infield_domain::{Error, Principal, Result};
 use infield_store::NewRecord;
 
 use crate::Engine;
@@ -24,7 +24,7 @@ impl Engine {
     ) {
         let outcome = match result {
             Ok(()) => "ok",
-            Err(error) => kind_word(error.kind()),
+            Err(error) => error.kind().as_str(),
         };
         self.note_outcome(who, action, subject, detail, outcome);
     }
@@ -93,20 +93,5 @@ fn credential_word(credential: &Credential) -> String {
         Credential::Key { id } => format!("key:{id}"),
         Credential::None => "none".to_owned(),
         Credential::System => "system".to_owned(),
-    }
-}
-
-fn kind_word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::NotFound => "not_found",
-        Kind::Conflict => "conflict",
-        Kind::Invalid => "invalid",
-        Kind::Unauthenticated => "unauthenticated",
-        Kind::Denied => "denied",
-        Kind::Quota => "quota",
-        Kind::Unsupported => "unsupported",
-        Kind::Unavailable => "unavailable",
-        Kind::Timeout => "timeout",
-        Kind::Internal => "internal",
     }
 }

@@ -85,7 +85,7 @@ pub(crate) fn log(error: &Error) {
         causes.push(cause.to_string());
         next = cause.source();
     }
-    let (kind, causes) = (word(error.kind()), causes.join(": "));
+    let (kind, causes) = (error.kind().as_str(), causes.join(": "));
     match error.kind() {
         Kind::Internal => tracing::error!(kind, causes, "{error}"),
         Kind::Unavailable | Kind::Timeout => tracing::warn!(kind, causes, "{error}"),
@@ -101,7 +101,7 @@ pub(crate) fn log(error: &Error) {
 
 fn body(failure: &Failure, request_id: &str) -> ErrorBody {
     let error = ErrorDetail {
-        kind: word(failure.error.kind()).to_owned(),
+        kind: failure.error.kind().as_str().to_owned(),
         message: failure.error.message().to_owned(),
         hint: failure.error.hint().map(str::to_owned),
         code: failure.code.map(str::to_owned),
@@ -121,21 +121,5 @@ fn status(kind: Kind) -> StatusCode {
         Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
-
-/// The word of a kind in answers.
-pub(crate) fn word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::NotFound => "not_found",
-        Kind::Conflict => "conflict",
-        Kind::Invalid => "invalid",
-        Kind::Unauthenticated => "unauthenticated",
-        Kind::Denied => "denied",
-        Kind::Quota => "quota",
-        Kind::Unsupported => "unsupported",
-        Kind::Unavailable => "unavailable",
-        Kind::Timeout => "timeout",
-        Kind::Internal => "internal",
     }
 }
