@@ -31,7 +31,7 @@ use infield_domain::{Error, Result};
 
 use crate::home::Home;
 
-pub(crate) use options::{Access, IdBlock, Lifetime, Options};
+pub(crate) use options::{Access, IdBlock, Lifetime, Names, Options};
 
 /// First arguments that make this binary another process than the command line.
 const KEEPER: &str = "__keeper";

@@ -8,7 +8,7 @@ use infield_domain::Result;
 
 use crate::args::Global;
 use crate::home::Home;
-use crate::serve::{Access, IdBlock, Lifetime, Options};
+use crate::serve::{Access, IdBlock, Lifetime, Names, Options};
 
 /// Run the daemon, and open HTTP when asked to
 ///
@@ -31,6 +31,12 @@ pub(crate) struct ServeArgs {
     /// everything. Only on a loopback address
     #[arg(long, requires = "listen")]
     pub(crate) no_auth: bool,
+    /// Answer to this `Host` too, such as the name of a proxy in front
+    #[arg(long, requires = "listen", value_name = "NAME")]
+    pub(crate) allow_host: Vec<String>,
+    /// Take requests of this web page too, such as `https://tools.example`
+    #[arg(long, requires = "listen", value_name = "ORIGIN")]
+    pub(crate) allow_origin: Vec<String>,
     /// As root: the account that the daemon drops to, by name or number; by default an id that
     /// belongs to nobody
     #[arg(long, value_name = "USER")]
@@ -47,6 +53,7 @@ pub(crate) fn run(global: &Global, args: ServeArgs) -> Result<ExitCode> {
         listen: args.listen,
         user: args.user,
         ids: args.ids.unwrap_or(IdBlock::STANDARD),
+        names: Names { hosts: args.allow_host, origins: args.allow_origin },
         access: if args.no_auth { Access::Open } else { Access::Key },
         lifetime: Lifetime::Unlimited,
     };

@@ -132,7 +132,7 @@ async fn serve(handed: Handed) -> Result<()> {
     let readiness = Readiness::default();
     let watch = doors::Watch { health: readiness.health(engine.clone()), clients: clients.clone() };
     let listen = listeners.tcp.first().and_then(|listener| listener.local_addr().ok());
-    let mcp = mcp::door(&engine, listen, &shutdown);
+    let mcp = mcp::door(&engine, listen, &setup.names, &shutdown);
     let doors = doors::doors(&setup, engine.clone(), mcp, watch);
     let (tried, ready) = oneshot::channel();
     let server = tokio::spawn(answer(listeners, doors, ready, shutdown.clone()));

@@ -42,8 +42,8 @@ pub(super) fn doors(setup: &Setup, engine: Engine, mcp: Mcp, watch: Watch) -> Do
     let settings = Settings {
         build: build(),
         authentication,
-        allowed_hosts: Vec::new(),
-        allowed_origins: Vec::new(),
+        allowed_hosts: setup.names.hosts.clone(),
+        allowed_origins: setup.names.origins.clone(),
         peer: peer::check(setup),
         health: watch.health,
         clients: watch.clients,

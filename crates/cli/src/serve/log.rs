@@ -18,7 +18,8 @@ const OLD: &str = "log.1";
 
 /// Starts logging in this process.
 pub(super) fn start() {
-    let filter = EnvFilter::try_from_env("INFIELD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter =
+        EnvFilter::try_from_env("INFIELD_LOG").unwrap_or_else(|_| EnvFilter::new("info,rmcp=warn"));
     let log = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(io::stderr);
     if log.try_init().is_err() {
         tracing::debug!("logging has been started before");

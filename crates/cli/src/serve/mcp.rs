@@ -11,18 +11,20 @@ use infield_rest::wire::{McpDefaults, McpFolders, McpHello};
 use infield_rest::{Mcp, PipeCall, mcp_service};
 use tokio_util::sync::CancellationToken;
 
+use super::options::Names;
 use crate::folders::{Fronts, Seat};
 
 /// Makes the door. `listen` is where the network reaches it, if it does.
 pub(super) fn door(
     engine: &Engine,
     listen: Option<SocketAddr>,
+    names: &Names,
     shutdown: &CancellationToken,
 ) -> Mcp {
     let settings = HttpSettings {
         defaults: Defaults::standard(),
-        allowed_hosts: hosts(listen),
-        allowed_origins: Vec::new(),
+        allowed_hosts: hosts(listen, names),
+        allowed_origins: names.origins.clone(),
         shutdown: shutdown.clone(),
     };
     let engine = engine.clone();
@@ -37,14 +39,13 @@ pub(super) fn door(
 
 /// The names by which a client may know this server. The layer in front has checked them already;
 /// for an address that stands for all of the machine's, it alone can.
-fn hosts(listen: Option<SocketAddr>) -> Vec<String> {
-    let named = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
+fn hosts(listen: Option<SocketAddr>, names: &Names) -> Vec<String> {
+    let named = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into_iter();
+    let named = named.chain(names.hosts.iter().cloned());
     match listen.map(|address| address.ip()) {
         Some(address) if address.is_unspecified() => Vec::new(),
-        Some(address) if !address.is_loopback() => {
-            named.into_iter().chain([address.to_string()]).collect()
-        }
-        Some(_) | None => named.into(),
+        Some(address) if !address.is_loopback() => named.chain([address.to_string()]).collect(),
+        Some(_) | None => named.collect(),
     }
 }
 

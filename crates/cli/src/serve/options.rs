@@ -26,8 +26,19 @@ pub(crate) struct Options {
     pub(crate) ids: IdBlock,
     /// Who may use HTTP.
     pub(crate) access: Access,
+    /// Names that HTTP answers to besides its own.
+    pub(crate) names: Names,
     /// When the daemon ends by itself.
     pub(crate) lifetime: Lifetime,
+}
+
+/// Names that HTTP answers to besides its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Names {
+    /// Values of `Host`, such as the name of a proxy in front.
+    pub(crate) hosts: Vec<String>,
+    /// Values of `Origin`: pages that may send requests.
+    pub(crate) origins: Vec<String>,
 }
 
 /// Who may use the TCP listener.
@@ -104,6 +115,8 @@ pub(crate) struct Setup {
     pub(crate) operator: u32,
     /// Who may use HTTP.
     pub(crate) access: Access,
+    /// Names that it answers to besides its own.
+    pub(crate) names: Names,
     /// When to end.
     pub(crate) lifetime: Lifetime,
 }
@@ -117,6 +130,7 @@ impl Options {
             user: None,
             ids: IdBlock::STANDARD,
             access: Access::Key,
+            names: Names::default(),
             lifetime: Lifetime::WhileUsed,
         }
     }
@@ -148,6 +162,7 @@ impl Options {
             account: self.account()?,
             operator: rustix::process::geteuid().as_raw(),
             access: self.access,
+            names: self.names.clone(),
             lifetime: self.lifetime,
         })
     }

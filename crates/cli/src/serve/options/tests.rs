@@ -1,6 +1,6 @@
 //! Blocks of ids, and who may open the machine.
 
-use super::{Access, IdBlock, Lifetime, Options};
+use super::{Access, IdBlock, Lifetime, Names, Options};
 use crate::home::Home;
 
 fn check_block(text: &str, expected: Option<IdBlock>) {
@@ -25,6 +25,7 @@ fn check_access(listen: Option<&str>, access: Access, fine: bool) {
         user: None,
         ids: IdBlock::STANDARD,
         access,
+        names: Names::default(),
         lifetime: Lifetime::Unlimited,
     };
     assert_eq!(options.check().is_ok(), fine, "{listen:?} {access:?}");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tokio::net::UnixStream;
 
 use super::check;
-use crate::serve::options::{Access, Lifetime, Setup};
+use crate::serve::options::{Access, Lifetime, Names, Setup};
 
 fn admitted(operator: u32) -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -16,6 +16,7 @@ fn admitted(operator: u32) -> bool {
             account: None,
             operator,
             access: Access::Key,
+            names: Names::default(),
             lifetime: Lifetime::Unlimited,
         };
         check(&setup)(&ours).is_ok()
