@@ -134,6 +134,18 @@ impl Sandbox<'_> {
         Ok(id.trim().to_owned())
     }
 
+    /// Leaves a mark that is gone when the sandbox ends.
+    pub(crate) fn mark(&self) -> Result<()> {
+        self.python("open('/tmp/mark', 'w')").map(drop)
+    }
+
+    /// Whether it is the sandbox that was marked. A command starts one that has ended again, with
+    /// new scratch folders.
+    pub(crate) fn is_marked(&self) -> Result<bool> {
+        let said = self.python("print('marked', os.path.exists('/tmp/mark'))")?;
+        Ok(said.trim() == "marked True")
+    }
+
     /// Copies a path of the sandbox into a folder of the host's; refusals are fine.
     pub(crate) fn copy_out(&self, path: &str, into: &Path) -> Result<()> {
         let source = format!("{}:{path}", self.name);

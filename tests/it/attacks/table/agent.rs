@@ -1,7 +1,5 @@
 //! Attacks on the sandbox's first process. Numbers of calls are those of x86_64.
 
-use std::time::{Duration, Instant};
-
 use anyhow::Result;
 
 use crate::attacks::{Attack, Outcome, Stage};
@@ -100,18 +98,9 @@ verdict(True)",
     Attack::around("cannot_kill_the_agent", "pid_namespace", kill),
 ];
 
-/// How long an agent that was killed may still answer.
-const LET_GO: Duration = Duration::from_secs(2);
-
 fn kill(stage: &Stage) -> Result<Outcome> {
     let sandbox = stage.sandbox(&[])?;
-    // Of all that the shell may signal, the agent is the first that is not its own child.
+    sandbox.mark()?;
     sandbox.python("os.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(1)")?;
-    let limit = Instant::now() + LET_GO;
-    while Instant::now() < limit {
-        if !sandbox.python("print('alive')")?.starts_with("alive") {
-            return Ok(Outcome::Broke);
-        }
-    }
-    Ok(Outcome::Held)
+    Ok(Outcome::of(!sandbox.is_marked()?))
 }

@@ -60,14 +60,16 @@ const PATIENCE: Duration = Duration::from_secs(40);
 
 fn flood(stage: &Stage, code: &str) -> Result<Outcome> {
     let sandbox = stage.sandbox(&[])?;
+    sandbox.mark()?;
     sandbox.leave_running(&format!("{code}\nopen('/workspace/over', 'w')"))?;
     let limit = Instant::now() + PATIENCE;
     while Instant::now() < limit {
+        if !sandbox.is_marked()? {
+            return Ok(Outcome::Broke);
+        }
         let said = sandbox.python("print('over', os.path.exists('/workspace/over'))")?;
-        match said.trim() {
-            "over True" => return Ok(Outcome::Held),
-            "over False" => {}
-            _ => return Ok(Outcome::Broke),
+        if said.trim() == "over True" {
+            return Ok(Outcome::Held);
         }
     }
     bail!("the flood is not over after {PATIENCE:?}")

@@ -94,8 +94,9 @@ except OSError:
 if os.getpid() != first:
     time.sleep(20)
     os._exit(0)
-time.sleep(1)
-made = len(os.read(ours, 4096))"
+made = 0
+while made <= 64 and select.select([ours], [], [], 3)[0]:
+    made += len(os.read(ours, 4096))"
     ),
     bomb!(
         "cannot_double_without_end",
@@ -112,7 +113,8 @@ for _ in range(7):
 if os.getpid() != first:
     time.sleep(20)
     os._exit(0)
-time.sleep(1)
-made = len(os.read(ours, 4096))"
+made = 0
+while made <= 64 and select.select([ours], [], [], 3)[0]:
+    made += len(os.read(ours, 4096))"
     ),
 ];
