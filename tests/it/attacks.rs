@@ -4,7 +4,7 @@
 //!
 //! An attack is a program that runs inside and prints a line that begins with `HELD` or `BROKE`,
 //! or a function that plays a part on the host as well. The list of all of them with both outcomes
-//! is `docs/attacks.md`; `INFIELD_WRITE_DOCS=1` writes it anew.
+//! is `docs/attacks.md`; `INFIELD_BLESS=1` writes it anew.
 
 mod document;
 mod owner;
@@ -151,19 +151,9 @@ fn all() -> impl Iterator<Item = &'static Attack> {
     KINDS.iter().flat_map(|(_, attacks)| attacks.iter())
 }
 
-/// Whether the tests can run here; says so when not.
-#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
-fn can_attack(test: &str) -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        eprintln!("skipped: {test} needs root");
-    }
-    root
-}
-
 #[test]
 fn every_attack_is_held() -> Result<()> {
-    if !can_attack("every_attack_is_held") {
+    if !infield_tests::is_root("every_attack_is_held") {
         return Ok(());
     }
     perform(&[Act::new(None, all().collect())])
@@ -171,7 +161,7 @@ fn every_attack_is_held() -> Result<()> {
 
 #[test]
 fn every_attack_succeeds_without_its_defence() -> Result<()> {
-    if !can_attack("every_attack_succeeds_without_its_defence") {
+    if !infield_tests::is_root("every_attack_succeeds_without_its_defence") {
         return Ok(());
     }
     let mut by_defence: BTreeMap<&str, Vec<&Attack>> = BTreeMap::new();

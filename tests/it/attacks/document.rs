@@ -10,7 +10,7 @@ use super::table::KINDS;
 const HEAD: &str = "\
 # Attacks
 
-Generated from `tests/it/attacks` by `INFIELD_WRITE_DOCS=1 cargo test --test it attacks`; the test
+Generated from `tests/it/attacks` by `INFIELD_BLESS=1 cargo test --test it attacks`; the test
 fails when this page is not what the table says.
 
 Each attack is hostile code in a real sandbox, or a hostile daemon before the real launcher. It runs
@@ -37,10 +37,10 @@ fn document() -> String {
 #[test]
 fn the_page_says_what_the_table_says() -> Result<()> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/attacks.md");
-    if std::env::var_os("INFIELD_WRITE_DOCS").is_some() {
+    if std::env::var_os("INFIELD_BLESS").is_some() {
         std::fs::write(&path, document())?;
     }
     let page = std::fs::read_to_string(&path).context("docs/attacks.md is missing")?;
-    assert_eq!(page, document(), "INFIELD_WRITE_DOCS=1 writes it anew");
+    assert_eq!(page, document(), "INFIELD_BLESS=1 writes it anew");
     Ok(())
 }
