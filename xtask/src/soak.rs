@@ -1,5 +1,7 @@
 //! The long rest: fuzz targets for minutes each, many kills, the benchmark at full length.
 
+use std::fs;
+
 use anyhow::Result;
 
 use crate::install::{self, Policy};
@@ -15,14 +17,16 @@ pub(crate) fn run() -> Result<()> {
     execute(
         command(&["cargo", "test", "--release", "--package", "infield-tests", "--", "recovery"])
             .env("INFIELD_BIN", &binary)
-            .env("INFIELD_TEST_TOOLS", tools.folder())
-            .env("INFIELD_SOAK", "1"),
+            .env("INFIELD_TEST_TOOLS", tools.folder()),
     )?;
     for name in ["archive", "frames"] {
         let limit = format!("-max_total_time={FUZZ_SECONDS}");
         let corpus = format!("corpus/{name}");
-        let words = ["cargo", "run", "--release", "--bin", name, "--", &limit, &corpus];
+        // What is found goes into the first folder; the corpus is for people to choose.
+        let found = format!("target/found-{name}");
+        fs::create_dir_all(root().join("fuzz").join(&found))?;
+        let words = ["cargo", "run", "--release", "--bin", name, "--", &limit, &found, &corpus];
         execute(command(&words).current_dir(root().join("fuzz")))?;
     }
-    execute(command(&["target/release/infield", "bench", "--alive", "1000"]).current_dir(root()))
+    execute(std::process::Command::new(binary).args(["bench", "--alive", "1000"]))
 }
