@@ -108,13 +108,10 @@ pub(crate) async fn prepare(
         return Ok(prepared);
     }
     let guest = &*about.handle.guest;
-    let Some(program) = guest.find_program(runner.programs).await? else {
+    let Some(programs) = programs(guest, about, runner).await? else {
         let (message, hint) = prepared.missing;
         return Err(Error::unsupported(message).with_hint(hint));
     };
-    if language == Language::TypeScript && program.ends_with("/node") {
-        require_node(guest, about, &program).await?;
-    }
     let path: GuestPath = format!("{folder}/{}", runner.file).parse()?;
     lease.owes_folder(folder.clone());
     let write = Write { path: path.clone(), mode: WriteMode::New, permissions: Some(0o644) };
@@ -122,8 +119,11 @@ pub(crate) async fn prepare(
     if language == Language::Python {
         prepared.environment.insert("INFIELD_CODE".to_owned(), path.to_string());
     }
-    let argv = filled(runner.from_file, &program, &folder, runner, &code.arguments);
-    prepared.attempts = vec![Attempt { argv, stdin }];
+    let attempt = |program: &String| Attempt {
+        argv: filled(runner.from_file, program, &folder, runner, &code.arguments),
+        stdin: stdin.clone(),
+    };
+    prepared.attempts = programs.iter().map(attempt).collect();
     Ok(prepared)
 }
 
@@ -147,6 +147,23 @@ fn filled(
 fn prelude() -> String {
     // The text of `plots.py` holds neither `'''` nor a backslash, as a test shows.
     format!("{PRELUDE}exec(compile(*_start(r'''{PLOTS}'''), 'exec'))")
+}
+
+/// The programs to try. One that is started itself is found by its start, which saves asking for
+/// it; one that a shell starts is not.
+async fn programs(
+    guest: &dyn Guest,
+    about: &About<'_>,
+    runner: &Runner,
+) -> Result<Option<Vec<String>>> {
+    if runner.from_file.first() == Some(&"{program}") {
+        return Ok(Some(runner.programs.iter().map(|&program| program.to_owned()).collect()));
+    }
+    let Some(program) = guest.find_program(runner.programs).await? else { return Ok(None) };
+    if runner.language == Language::TypeScript && program.ends_with("/node") {
+        require_node(guest, about, &program).await?;
+    }
+    Ok(Some(vec![program]))
 }
 
 async fn require_node(guest: &dyn Guest, about: &About<'_>, program: &str) -> Result<()> {

@@ -77,15 +77,22 @@ pub(crate) fn names(directory: BorrowedFd<'_>) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Writes a file in place. A crash in between leaves an empty one or a part.
+/// Writes a file in place. A crash in between leaves a part, or what was there behind it.
+///
+/// It is cut afterwards: ext4 writes a file that was cut to nothing out to the disk when it is
+/// closed (`auto_da_alloc`, ext4(5)), and every start would wait for that.
 pub(crate) fn write_in_place(
     directory: BorrowedFd<'_>,
     name: &str,
     content: &str,
 ) -> io::Result<()> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
-    let file = open(directory, name, flags)?;
-    write_all(file.as_fd(), content.as_bytes())
+    let file = open(directory, name, OFlags::WRONLY | OFlags::CREATE)?;
+    write_all(file.as_fd(), content.as_bytes())?;
+    let length = u64::try_from(content.len()).unwrap_or(u64::MAX);
+    if u64::try_from(rustix::fs::fstat(&file)?.st_size).is_ok_and(|size| size > length) {
+        rustix::fs::ftruncate(&file, length)?;
+    }
+    Ok(())
 }
 
 /// Replaces the file `name` by one with `content`: a crash leaves the old one or the new one.

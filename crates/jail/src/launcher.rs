@@ -181,7 +181,11 @@ impl Launcher {
         let mut events = Vec::with_capacity(64);
         loop {
             if self.wait(&mut events, Some(&NOW))? == 0 {
-                self.host.prepare_spare();
+                // A first process makes its mounts now, under locks that this would contend for,
+                // and the launcher has to be free when it is ready.
+                if !self.is_starting() {
+                    self.host.prepare_spare();
+                }
                 let timeout = (!self.leftovers.is_empty()).then_some(&RETRY);
                 self.wait(&mut events, timeout)?;
             }
@@ -198,6 +202,12 @@ impl Launcher {
             }
             self.try_leftovers();
         }
+    }
+
+    /// Whether somebody waits for a sandbox to start.
+    fn is_starting(&self) -> bool {
+        let starts = |sandbox: &Sandbox| matches!(sandbox.task, Some(Task::Starting { .. }));
+        self.sandboxes.values().any(starts)
     }
 
     fn wait(&self, events: &mut Vec<epoll::Event>, timeout: Option<&Timespec>) -> Outcome<usize> {

@@ -12,6 +12,7 @@ mod rpc;
 mod subject;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use infield_domain::{Error, Result};
@@ -24,6 +25,10 @@ use crate::output;
 use measure::Series;
 use report::Report;
 use subject::{Bench, Subject};
+
+/// Between two measurements: what the one before left is cleared away by then, and costs the next
+/// one nothing. That includes a sandbox, which goes after the last of its output was seen.
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// Measure what a sandbox costs on this machine
 ///
@@ -110,6 +115,7 @@ async fn take_turns(bench: &mut Bench, rounds: u32, report: &mut Report) -> Resu
     for round in 0..=rounds {
         progress(&format!("round {round} of {rounds}"));
         for (subject, samples) in &mut series {
+            tokio::time::sleep(PAUSE).await;
             let took = bench.measure(*subject).await?;
             // The first round fills caches and is not counted.
             if round > 0 {

@@ -11,6 +11,7 @@ use clap::Args;
 use infield_domain::language::Language;
 use infield_domain::{Error, Result};
 use infield_rest::wire::{Content, Execute, InlineFile, Run, Stdin};
+use rustix::fs::FileType;
 
 use super::{block_on, client};
 use crate::args::Global;
@@ -22,6 +23,9 @@ use crate::follow::{Input, follow};
 
 /// Bytes of a file that travels inside a request.
 const FILE_BYTES: u64 = 8 << 20;
+
+/// Major and minor number of `/dev/null`, null(4).
+const NULL_DEVICE: (u32, u32) = (1, 3);
 
 /// Run a program in a throw-away sandbox
 ///
@@ -95,7 +99,7 @@ fn follow_run(global: &Global, args: RunArgs) -> Result<ExitCode> {
 fn into_request(args: RunArgs) -> Result<(Run, Input)> {
     let mut words = args.program.into_iter();
     let (code, guess, input) = match args.code {
-        Some(code) => (code, None, Input::Stdin),
+        Some(code) => (code, None, own_input()),
         None => {
             let file = words.next().ok_or_else(|| Error::invalid("there is nothing to run"))?;
             if file == "-" {
@@ -103,7 +107,7 @@ fn into_request(args: RunArgs) -> Result<(Run, Input)> {
             } else {
                 let code = read_text(Path::new(&file))?;
                 let guess = guess_language(Path::new(&file), &code);
-                (code, guess, Input::Stdin)
+                (code, guess, own_input())
             }
         }
     };
@@ -124,6 +128,17 @@ fn into_request(args: RunArgs) -> Result<(Run, Input)> {
         ..Execute::default()
     };
     Ok((Run { sandbox: args.sandbox.into_request(), execution }, input))
+}
+
+/// Our standard input, unless nothing will ever come from it: the null device, which daemons and
+/// schedulers give. Code for a program without input of its own takes one step instead of three.
+fn own_input() -> Input {
+    let stdin = rustix::fs::fstat(rustix::stdio::stdin());
+    let is_null = stdin.is_ok_and(|stat| {
+        let device = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
+        FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && device == NULL_DEVICE
+    });
+    if is_null { Input::None } else { Input::Stdin }
 }
 
 /// The language that a file's name or its first line tells.
