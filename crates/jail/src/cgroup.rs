@@ -35,6 +35,7 @@ const AGENT_LIMITS: Limits = Limits {
     open_files: 0,
 };
 
+/// The kernel's own period for a new group.
 const PERIOD_US: u64 = 100_000;
 
 /// Which part of the memory limit may be in buffers of sockets besides, where they are counted
@@ -383,7 +384,8 @@ impl Branch {
         let quota = u64::from(millis) * PERIOD_US / 1_000;
         match self.version {
             Version::V1 => {
-                folders::write_value(group, "cpu.cfs_period_us", &PERIOD_US.to_string())?;
+                // The period of a new group is this one already, and each write has the kernel
+                // look at all groups.
                 folders::write_value(group, "cpu.cfs_quota_us", &quota.to_string())
             }
             Version::V2 => folders::write_value(group, "cpu.max", &format!("{quota} {PERIOD_US}")),

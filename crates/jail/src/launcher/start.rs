@@ -232,9 +232,9 @@ impl Launcher {
         let born = match (&self.host.ranges, network) {
             (Some(ranges), Some(network)) if without.keeps(Defence::NamespaceOwner) => {
                 let make = || owner::owned_by(range, make).and_then(|made| made);
-                ranges.network.within(&network, range, make)?
+                ranges.network.within(&network, make)?
             }
-            (Some(ranges), Some(network)) => ranges.network.within(&network, range, make)?,
+            (Some(ranges), Some(network)) => ranges.network.within(&network, make)?,
             (Some(_) | None, _) => make(),
         };
         born.at("make the first process")
