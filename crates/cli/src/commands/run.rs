@@ -87,7 +87,7 @@ pub(crate) fn run(global: &Global, args: RunArgs) -> Result<ExitCode> {
 }
 
 fn follow_run(global: &Global, args: RunArgs) -> Result<ExitCode> {
-    let (request, input) = into_request(args)?;
+    let (request, input) = into_request(args, own_input())?;
     let client = client(global, Starts::Daemon)?;
     block_on(async {
         let connection = client.upgrade(Request::post("/v1/run", &request)?).await?;
@@ -95,11 +95,11 @@ fn follow_run(global: &Global, args: RunArgs) -> Result<ExitCode> {
     })
 }
 
-/// What was typed, as a request, and whether our standard input belongs to the program.
-fn into_request(args: RunArgs) -> Result<(Run, Input)> {
+/// What was typed, as a request, and whether our own standard input, `own`, belongs to the program.
+fn into_request(args: RunArgs, own: Input) -> Result<(Run, Input)> {
     let mut words = args.program.into_iter();
     let (code, guess, input) = match args.code {
-        Some(code) => (code, None, own_input()),
+        Some(code) => (code, None, own),
         None => {
             let file = words.next().ok_or_else(|| Error::invalid("there is nothing to run"))?;
             if file == "-" {
@@ -107,7 +107,7 @@ fn into_request(args: RunArgs) -> Result<(Run, Input)> {
             } else {
                 let code = read_text(Path::new(&file))?;
                 let guess = guess_language(Path::new(&file), &code);
-                (code, guess, own_input())
+                (code, guess, own)
             }
         }
     };

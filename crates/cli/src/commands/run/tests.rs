@@ -7,7 +7,7 @@ fn typed(words: &[&str]) -> Result<(Run, Input)> {
     let words = ["infield", "run"].iter().chain(words);
     let cli = Cli::try_parse_from(words).map_err(|error| Error::invalid(error.to_string()))?;
     match cli.command {
-        Command::Run(args) => into_request(args),
+        Command::Run(args) => into_request(args, Input::Stdin),
         other => Err(Error::internal(format!("{other:?}"))),
     }
 }
