@@ -26,7 +26,6 @@ const WALLED: &[(&str, &[&str])] = &[
     ("rmcp", &["mcp"]),
     ("axum", &["rest"]),
     ("clap", &["cli"]),
-    ("seccompiler", &["jail"]),
     ("landlock", &["jail"]),
     ("libc", &["jail", "agent"]),
     ("tokio", &["protocol", "local", "engine", "rest", "mcp", "cli", "testkit"]),
