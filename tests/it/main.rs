@@ -2,6 +2,7 @@
 
 mod attacks;
 mod cli;
+mod endings;
 mod local;
 mod mcp;
 mod processes;

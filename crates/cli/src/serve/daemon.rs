@@ -22,7 +22,7 @@ use rustix::fs::FlockOperation;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::control::{self, ToDaemon};
@@ -38,6 +38,9 @@ const LOOK: Duration = Duration::from_secs(15);
 const ENGINE_END: Duration = Duration::from_secs(10);
 /// How long the daemon before this one may take to let go of the home.
 const PREDECESSOR: Duration = Duration::from_secs(15);
+/// How long the check of the host may take, from the moment at which the end begins: a sandbox's
+/// start and its removal on a busy host, and less than the keeper waits.
+const CHECK_END: Duration = Duration::from_secs(15);
 /// How long the server may take: a little more than it gives what is under way.
 const SERVER_END: Duration = Duration::from_secs(12);
 
@@ -108,7 +111,11 @@ struct Daemon {
     server: JoinHandle<Result<()>>,
     /// Ends the server.
     shutdown: CancellationToken,
-    /// The link to the launcher, the disk watch, the way to readiness: they end with the daemon.
+    /// The way to readiness, which may have a sandbox of its own.
+    readiness: JoinHandle<()>,
+    /// Keeps the way to readiness from beginning anything more.
+    ending: CancellationToken,
+    /// The link to the launcher and the disk watch: they end with the daemon.
     tasks: JoinSet<()>,
 }
 
@@ -141,16 +148,22 @@ async fn serve(handed: Handed) -> Result<()> {
     tasks.spawn(async move { local.watch_disks().await });
     let control = packet::register(control).map_err(failed)?;
     let told = Told { tried, keeper: control.get_ref().try_clone().map_err(failed)? };
-    tasks.spawn(readiness.reach(engine.clone(), provider, told));
+    let ending = CancellationToken::new();
+    let readiness = tokio::spawn(readiness.reach(engine.clone(), provider, told, ending.clone()));
     let lifetime = setup.lifetime;
-    let mut daemon =
-        Daemon { lifetime, engine, clients, control, sockets, server, shutdown, tasks };
-    let watched = daemon.watch().await;
-    if !matches!(watched, Ok(Occasion::EngineEnded)) {
-        daemon.end_engine().await;
-    }
-    let ended = daemon.end().await;
-    watched.and(ended)
+    let daemon = Daemon {
+        lifetime,
+        engine,
+        clients,
+        control,
+        sockets,
+        server,
+        shutdown,
+        readiness,
+        ending,
+        tasks,
+    };
+    daemon.live().await
 }
 
 /// Answers requests as soon as recovery was tried; until then they wait in the listener's queue.
@@ -169,8 +182,10 @@ async fn answer(
 
 /// Why a daemon ends that has no fault.
 enum Occasion {
-    /// The keeper said so or is gone.
-    Keeper,
+    /// The keeper said so.
+    KeeperAsked,
+    /// The keeper is gone, and took the launcher along.
+    KeeperGone,
     /// Somebody asked the engine, which has ended.
     EngineEnded,
     /// Nobody needs it.
@@ -178,6 +193,23 @@ enum Occasion {
 }
 
 impl Daemon {
+    async fn live(mut self) -> Result<()> {
+        let watched = self.watch().await;
+        self.ending.cancel();
+        let check_until = Instant::now() + CHECK_END;
+        match watched {
+            Ok(Occasion::EngineEnded) => {}
+            Ok(Occasion::KeeperGone) => {
+                // Without a launcher nothing more comes of the check; the next daemon clears it.
+                self.readiness.abort();
+                self.end_engine().await;
+            }
+            Ok(Occasion::KeeperAsked | Occasion::Unused) | Err(_) => self.end_engine().await,
+        }
+        let ended = self.end(check_until).await;
+        watched.and(ended)
+    }
+
     /// Waits until it is time to end.
     async fn watch(&mut self) -> Result<Occasion> {
         let mut looks = interval(LOOK);
@@ -189,11 +221,11 @@ impl Daemon {
                             return Err(Error::internal("the link to the launcher has ended"));
                         }
                     }
-                    Ok(Some((ToDaemon::End, _))) => return Ok(Occasion::Keeper),
+                    Ok(Some((ToDaemon::End, _))) => return Ok(Occasion::KeeperAsked),
                     Ok(Some((word, _))) => tracing::error!(?word, "the keeper says it too late"),
                     Ok(None) => {
                         tracing::warn!("the keeper is gone");
-                        return Ok(Occasion::Keeper);
+                        return Ok(Occasion::KeeperGone);
                     }
                     Err(error) => {
                         return Err(Error::internal("the keeper is not heard").with_source(error));
@@ -233,7 +265,7 @@ impl Daemon {
     }
 
     /// Ends what is under way in the doors, then the rest. The engine has ended.
-    async fn end(mut self) -> Result<()> {
+    async fn end(mut self, check_until: Instant) -> Result<()> {
         self.shutdown.cancel();
         if !self.server.is_finished() {
             match timeout(SERVER_END, &mut self.server).await {
@@ -241,6 +273,11 @@ impl Daemon {
                 Ok(Err(error)) => tracing::error!(%error, "the server broke"),
                 Err(_) => tracing::warn!("the server did not end in time"),
             }
+        }
+        match timeout_at(check_until, &mut self.readiness).await {
+            Ok(Err(error)) if error.is_panic() => tracing::error!(%error, "the check broke"),
+            Ok(Ok(()) | Err(_)) => {}
+            Err(_) => tracing::warn!("the check of the host did not end in time"),
         }
         self.tasks.shutdown().await;
         Ok(())

@@ -2,6 +2,10 @@
 //!
 //! First the records are made to agree with what runs. Then one sandbox is made, asked whether it
 //! is there, and removed: the only test of a host that does not miss a reason why it would fail.
+//!
+//! No record names that sandbox, so nobody else would remove it: a daemon that is asked to end
+//! waits for what is under way here, and begins nothing more. One that a kill leaves behind is a
+//! stranger to the next daemon, which removes it.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -16,6 +20,7 @@ use infield_engine::Engine;
 use infield_rest::Health;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::control::{self, FromDaemon};
 use super::log;
@@ -50,10 +55,17 @@ impl Readiness {
         })
     }
 
-    /// Recovers and makes the proof, as often as it takes. The keeper is told as soon as requests
-    /// are answered, which on a host that can make no sandbox is all there will be.
-    pub(super) async fn reach(self, engine: Engine, provider: Arc<dyn Provider>, told: Told) {
-        let mut pause = PAUSES.0;
+    /// Recovers and makes the proof, as often as it takes; begins no further attempt after
+    /// `ending`. The keeper is told as soon as requests are answered, which on a host that can
+    /// make no sandbox is all there will be.
+    pub(super) async fn reach(
+        self,
+        engine: Engine,
+        provider: Arc<dyn Provider>,
+        told: Told,
+        ending: CancellationToken,
+    ) {
+        let mut pause = Pause::new(ending);
         let mut first = Some(told.tried);
         loop {
             let recovered = engine.recover().await;
@@ -66,42 +78,86 @@ impl Readiness {
             }
             let Err(error) = recovered else { break };
             tracing::error!(source = log::chain(&error), "cannot recover yet: {error}");
-            sleep(pause).await;
-            pause = (pause * 2).min(PAUSES.1);
+            if !pause.wait().await {
+                return;
+            }
         }
         if let Err(error) = control::say(&told.keeper, &FromDaemon::Ready, None) {
             tracing::warn!(%error, "the keeper was not told");
         }
-        pause = PAUSES.0;
-        while let Err(error) = prove(&*provider).await {
-            tracing::error!(
-                hint = error.hint(),
-                source = log::chain(&error),
-                "no sandbox can be made: {error}"
-            );
-            sleep(pause).await;
-            pause = (pause * 2).min(PAUSES.1);
+        if pause.is_over() || !prove(&*provider, &mut pause.anew()).await {
+            return;
         }
         self.proven.store(true, Ordering::Release);
         tracing::info!(provider = provider.name(), "ready");
     }
 }
 
-/// Makes a sandbox that no record names, and removes it. One that a crash leaves behind is
-/// removed by the next recovery.
-async fn prove(provider: &dyn Provider) -> Result<()> {
+/// The pauses between attempts, which grow, and which the end of the daemon cuts short.
+struct Pause {
+    next: Duration,
+    ending: CancellationToken,
+}
+
+impl Pause {
+    fn new(ending: CancellationToken) -> Self {
+        Self { next: PAUSES.0, ending }
+    }
+
+    fn anew(self) -> Self {
+        Self::new(self.ending)
+    }
+
+    /// Whether no further attempt is to be begun.
+    fn is_over(&self) -> bool {
+        self.ending.is_cancelled()
+    }
+
+    /// Waits; false when no further attempt is to be begun.
+    async fn wait(&mut self) -> bool {
+        let over = self.ending.run_until_cancelled(sleep(self.next)).await;
+        self.next = (self.next * 2).min(PAUSES.1);
+        over.is_some()
+    }
+}
+
+/// Makes and removes a sandbox until that works once; false when the daemon ends before.
+async fn prove(provider: &dyn Provider, pause: &mut Pause) -> bool {
+    // One name for all attempts, so that the next one removes what one could not.
+    let mut id = None;
+    while let Err(error) = attempt(provider, &mut id).await {
+        tracing::error!(
+            hint = error.hint(),
+            source = log::chain(&error),
+            "no sandbox can be made: {error}"
+        );
+        if !pause.wait().await {
+            return false;
+        }
+    }
+    true
+}
+
+async fn attempt(provider: &dyn Provider, id: &mut Option<SandboxId>) -> Result<()> {
+    let id = match id {
+        Some(id) => id,
+        None => id.insert(random_id()?),
+    };
+    let made = async {
+        provider.create(id, &spec()?).await?;
+        provider.guest(id).executions().await
+    };
+    let made = made.await;
+    let removed = provider.delete(id).await;
+    made?;
+    removed
+}
+
+fn random_id() -> Result<SandboxId> {
     let mut random = [0; infield_domain::id::ID_LETTERS];
     getrandom::fill(&mut random)
         .map_err(|error| Error::internal("the host gives no random number").with_source(error))?;
-    let id = SandboxId::from_random(random);
-    let made = async {
-        provider.create(&id, &spec()?).await?;
-        provider.guest(&id).executions().await
-    };
-    let made = made.await;
-    let removed = provider.delete(&id).await;
-    made?;
-    removed
+    Ok(SandboxId::from_random(random))
 }
 
 fn spec() -> Result<Spec> {
