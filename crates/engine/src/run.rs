@@ -170,7 +170,6 @@ pub(crate) struct Attempt {
 /// Everything that is needed to start a program in the sandbox it is meant for.
 pub(crate) struct Prepared {
     pub(crate) attempts: Vec<Attempt>,
-    pub(crate) environment: BTreeMap<String, String>,
     /// Where the program leaves its figures.
     pub(crate) plots: Option<GuestPath>,
     /// What to say when the image has none of the programs.
@@ -249,7 +248,7 @@ impl Engine {
             Program::Code(code) => run_code::prepare(&about, &lease, code, stdin).await?,
         };
         let plots = prepared.plots.clone();
-        let command = command_for(&about, options, &prepared.environment, timeout_ms)?;
+        let command = command_for(&about, options, timeout_ms)?;
         let process = self.launch(&about, command, prepared, execution.clone()).await?;
         lease.started();
         let events = Followed::over(process.events, lease.clone());
@@ -339,18 +338,12 @@ fn check(start: &Start) -> Result<Option<u64>> {
     }
 }
 
-fn command_for(
-    about: &About<'_>,
-    options: RunOptions,
-    own: &BTreeMap<String, String>,
-    timeout_ms: Option<u64>,
-) -> Result<Command> {
+fn command_for(about: &About<'_>, options: RunOptions, timeout_ms: Option<u64>) -> Result<Command> {
     let spec = about.spec;
     let directory = options.working_directory.as_ref();
     let directory = directory.map(|path| absolute(spec, path)).transpose()?;
     let mut environment = spec.environment.clone();
     environment.extend(options.environment);
-    environment.extend(own.clone());
     Ok(Command {
         id: about.id.clone(),
         argv: Vec::new(),
@@ -395,7 +388,7 @@ fn prepare_command(command: CommandLine, stdin: Stdin) -> Prepared {
         }
     };
     let hint = "install it in the sandbox, or choose an image that has it".to_owned();
-    Prepared { attempts, environment: BTreeMap::new(), plots: None, missing: (missing, hint) }
+    Prepared { attempts, plots: None, missing: (missing, hint) }
 }
 
 async fn spawn_first(

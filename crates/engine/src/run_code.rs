@@ -3,7 +3,6 @@
 //! Code reaches its program on standard input, in one step, or in a private file when the
 //! program has input of its own or must be compiled. It is never part of a shell line.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,10 +16,14 @@ use crate::lease::Lease;
 use crate::run::{About, Attempt, Prepared, Program, Start, once};
 use crate::{Engine, Run, RunOptions, Target, names};
 
-/// The engine's own start of Python programs: it gives tracebacks the user's lines, and hooks the
-/// import of matplotlib. Without that import it costs nothing that can be measured.
+/// The engine's own start of Python programs, which every one of them waits for. What not every
+/// program needs is text to it, compiled when it is needed.
 const PRELUDE: &str = include_str!("toolbox/prelude.py");
-/// What the hook does: figures that are shown or left open are saved as PNG.
+/// What gives tracebacks the user's lines.
+const REPORT: &str = include_str!("toolbox/report.py");
+/// The wait for the import of matplotlib, in programs that import anything.
+const WATCH: &str = include_str!("toolbox/watch.py");
+/// What that import brings with it: figures that are shown or left open are saved as PNG.
 const PLOTS: &str = include_str!("toolbox/plots.py");
 /// The longest code, in bytes.
 const MOST_CODE: usize = 4 << 20;
@@ -86,25 +89,22 @@ pub(crate) async fn prepare(
         runner.missing.to_owned(),
     );
     let folder: GuestPath = format!("/tmp/.infield/{}", about.id).parse()?;
-    let mut environment = BTreeMap::new();
     let mut plots = None;
     if language == Language::Python && code.text.contains("import") {
         // It stays, unlike the private folder: answers name the figures, for a later look.
-        let figures: GuestPath = format!("/tmp/figures/{}", about.id).parse()?;
-        environment.insert("INFIELD_PLOTS".to_owned(), figures.to_string());
-        plots = Some(figures);
+        plots = Some(format!("/tmp/figures/{}", about.id).parse()?);
     }
-    let mut prepared = Prepared { attempts: Vec::new(), environment, plots, missing };
+    let mut prepared = Prepared { attempts: Vec::new(), plots, missing };
+    let file: GuestPath = format!("{folder}/{}", runner.file).parse()?;
     if let (Some(line), Stdin::Empty) = (runner.from_stdin, &stdin) {
         let stdin = Stdin::Bytes(Bytes::from(code.text));
-        prepared.attempts = runner
-            .programs
-            .iter()
-            .map(|program| Attempt {
-                argv: filled(line, program, &folder, runner, &code.arguments),
-                stdin: stdin.clone(),
-            })
-            .collect();
+        let prelude = prelude(None, prepared.plots.as_ref());
+        let attempt = |program: &&str| {
+            let mut argv = filled(line, program, &folder, &file, &prelude);
+            argv.extend_from_slice(&code.arguments);
+            Attempt { argv, stdin: stdin.clone() }
+        };
+        prepared.attempts = runner.programs.iter().map(attempt).collect();
         return Ok(prepared);
     }
     let guest = &*about.handle.guest;
@@ -112,16 +112,14 @@ pub(crate) async fn prepare(
         let (message, hint) = prepared.missing;
         return Err(Error::unsupported(message).with_hint(hint));
     };
-    let path: GuestPath = format!("{folder}/{}", runner.file).parse()?;
     lease.owes_folder(folder.clone());
-    let write = Write { path: path.clone(), mode: WriteMode::New, permissions: Some(0o644) };
+    let write = Write { path: file.clone(), mode: WriteMode::New, permissions: Some(0o644) };
     guest.write(write, once(Bytes::from(code.text))).await?;
-    if language == Language::Python {
-        prepared.environment.insert("INFIELD_CODE".to_owned(), path.to_string());
-    }
-    let attempt = |program: &String| Attempt {
-        argv: filled(runner.from_file, program, &folder, runner, &code.arguments),
-        stdin: stdin.clone(),
+    let prelude = prelude(Some(&file), prepared.plots.as_ref());
+    let attempt = |program: &String| {
+        let mut argv = filled(runner.from_file, program, &folder, &file, &prelude);
+        argv.extend_from_slice(&code.arguments);
+        Attempt { argv, stdin: stdin.clone() }
     };
     prepared.attempts = programs.iter().map(attempt).collect();
     Ok(prepared)
@@ -131,22 +129,27 @@ fn filled(
     line: &[&str],
     program: &str,
     folder: &GuestPath,
-    runner: &Runner,
-    arguments: &[String],
+    file: &GuestPath,
+    prelude: &str,
 ) -> Vec<String> {
     let fill = |part: &&str| match *part {
         "{program}" => program.to_owned(),
-        "{file}" => format!("{folder}/{}", runner.file),
+        "{file}" => file.to_string(),
         "{folder}" => folder.to_string(),
-        "{prelude}" => prelude(),
+        "{prelude}" => prelude.to_owned(),
         other => other.to_owned(),
     };
-    line.iter().map(fill).chain(arguments.iter().cloned()).collect()
+    line.iter().map(fill).collect()
 }
 
-fn prelude() -> String {
-    // The text of `plots.py` holds neither `'''` nor a backslash, as a test shows.
-    format!("{PRELUDE}exec(compile(*_start(r'''{PLOTS}'''), 'exec'))")
+/// The start of a program that is read from a file, or else from standard input.
+fn prelude(file: Option<&GuestPath>, figures: Option<&GuestPath>) -> String {
+    // The texts hold neither `'''` nor a backslash, as a test shows, and the paths are ours.
+    let watch = figures
+        .map(|folder| format!("{WATCH}_watch('{folder}', r'''{PLOTS}''')\n"))
+        .unwrap_or_default();
+    let file = file.map_or("0".to_owned(), |path| format!("'{path}'"));
+    format!("{watch}{PRELUDE}exec(_start({file}, r'''{REPORT}'''))")
 }
 
 /// The programs to try. One that is started itself is found by its start, which saves asking for

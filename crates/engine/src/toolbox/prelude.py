@@ -1,24 +1,23 @@
-def _start(plots_source):
-    import os, sys
-    path, plots = os.environ.pop('INFIELD_CODE', ''), os.environ.pop('INFIELD_PLOTS', '')
-    if path:
-        with open(path, 'rb') as file: data = file.read()
-    else: data = sys.stdin.buffer.read()
-    class Loader:
-        def get_source(self, name): return data.decode('utf-8', 'replace')
-    class Finder:
-        def find_spec(self, name, folders, target=None):
-            if name != 'matplotlib.pyplot': return None
-            sys.meta_path.remove(self)
-            scope = {'folder': plots}
-            exec(plots_source, scope)
-            return scope['spec'](name)
-    def report(kind, error, trace):
-        import traceback
-        traceback.print_exception(kind, error, trace and trace.tb_next)
-    main = sys.modules['__main__'].__dict__
-    main.pop('_start')
-    main['__loader__'], main['__file__'] = Loader(), os.getcwd() + '/execute_code.py'
-    sys.argv[0], sys.excepthook = 'execute_code.py', report
-    sys.meta_path.insert(0, Finder())
-    return data, 'execute_code.py'
+def _start(file, report):
+    import _imp, _warnings, os, sys
+    with open(file, 'rb', closefd=file != 0) as stream: data = stream.read()
+    def later(*what):
+        scope = {'what': what, 'data': data}
+        exec(report, scope)
+        return scope['answer']
+    main, name, taken, trace = globals(), 'execute_code.py', [], sys.gettrace()
+    del main['_start']
+    main['__loader__'], main['__file__'], sys.argv[0] = later, os.getcwd() + '/' + name, name
+    later.get_source = sys.excepthook = later
+    # `compile` first makes every class of `ast`, which takes longer than all of this; `exec` does
+    # not. So the code is taken out of an `exec` that ends before its first instruction. What is
+    # wrong with the code, or is warned of, is left to `compile`, which knows its name.
+    _warnings.filters.insert(0, ('error', None, Warning, None, 0))
+    sys.settrace(lambda frame, *_: taken.append(frame.f_code) + 1)
+    try: exec(data, {'__builtins__': {}})
+    except Exception: pass
+    sys.settrace(trace)
+    del _warnings.filters[0]
+    if not taken or taken[0].co_filename != '<string>': return compile(data, name, 'exec')
+    _imp._fix_co_filename(taken[0], name)
+    return taken[0]
