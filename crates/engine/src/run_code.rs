@@ -16,8 +16,15 @@ use crate::lease::Lease;
 use crate::run::{About, Attempt, Prepared, Program, Start, once};
 use crate::{Engine, Run, RunOptions, Target, names};
 
-/// The engine's own start of Python programs, which every one of them waits for. What not every
-/// program needs is text to it, compiled when it is needed.
+/// The engine's own start of Python programs.
+///
+/// Every one of them waits for it to be compiled, 8 µs for a line and 5 for a comment. So what not
+/// every program needs is text to it until it is needed.
+///
+/// `compile` first makes every class of `ast`, which takes longer than all the rest, and `exec` does
+/// not. So the code is taken out of an `exec` that ends before its first instruction and that knows
+/// no names, should it not end. What is wrong with the code, or is warned of, is left to `compile`,
+/// which gives it its file name.
 const PRELUDE: &str = include_str!("toolbox/prelude.py");
 /// What gives tracebacks the user's lines.
 const REPORT: &str = include_str!("toolbox/report.py");

@@ -9,9 +9,6 @@ def _start(file, report):
     del main['_start']
     main['__loader__'], main['__file__'], sys.argv[0] = later, os.getcwd() + '/' + name, name
     later.get_source = sys.excepthook = later
-    # `compile` first makes every class of `ast`, which takes longer than all of this; `exec` does
-    # not. So the code is taken out of an `exec` that ends before its first instruction. What is
-    # wrong with the code, or is warned of, is left to `compile`, which knows its name.
     _warnings.filters.insert(0, ('error', None, Warning, None, 0))
     sys.settrace(lambda frame, *_: taken.append(frame.f_code) + 1)
     try: exec(data, {'__builtins__': {}})
