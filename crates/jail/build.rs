@@ -11,6 +11,16 @@ use std::process::Command;
 /// Gives a program that was built elsewhere, for packagers.
 const PREBUILT: &str = "INFIELD_AGENT_BINARY";
 
+/// The agent's profile in the workspace's manifest.
+const PROFILE: &str = "agent";
+
+/// Static, so that the image needs no library and no loader, and at a fixed address. One that can
+/// be loaded anywhere writes 8,000 addresses into itself at each start: a sixth of the time until
+/// it answers, and 140 KiB of memory that a thousand agents do not share. What is given up is small:
+/// stack, heap and mappings stay at random addresses, the agent is memory-safe code without rights
+/// outside its sandbox, and nothing that it says is believed.
+const FLAGS: &str = "-C target-feature=+crt-static -C relocation-model=static";
+
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-env-changed={PREBUILT}");
     let carried = variable("OUT_DIR")?.join("infield-agent");
@@ -23,7 +33,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     for source in ["agent/src", "agent/Cargo.toml", "protocol/src", "protocol/Cargo.toml"] {
         println!("cargo::rerun-if-changed={}", crates.join(source).display());
     }
-    println!("cargo::rerun-if-changed={}", crates.join("../Cargo.lock").display());
+    for shared in ["../Cargo.toml", "../Cargo.lock"] {
+        println!("cargo::rerun-if-changed={}", crates.join(shared).display());
+    }
     let target = env::var("TARGET")?;
     if target.ends_with("-gnu") {
         check_static_libc()?;
@@ -41,7 +53,7 @@ fn build(manifest: &Path, target: &str) -> Result<PathBuf, Box<dyn Error>> {
     let target_dir = variable("OUT_DIR")?.join("agent");
     let mut command = Command::new(variable("CARGO")?);
     command
-        .args(["build", "--release", "--bin", "infield-agent", "--target", target])
+        .args(["build", "--profile", PROFILE, "--bin", "infield-agent", "--target", target])
         .arg("--manifest-path")
         .arg(manifest)
         .arg("--target-dir")
@@ -50,7 +62,7 @@ fn build(manifest: &Path, target: &str) -> Result<PathBuf, Box<dyn Error>> {
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         // Both would make the inner cargo speak to the outer one's wrapper.
         .env_remove("RUSTC_WORKSPACE_WRAPPER")
-        .env("RUSTFLAGS", "-C target-feature=+crt-static");
+        .env("RUSTFLAGS", FLAGS);
     if env::var_os("CARGO_FEATURE_WEAKEN").is_some() {
         command.args(["--features", "weaken"]);
     }
@@ -60,7 +72,7 @@ fn build(manifest: &Path, target: &str) -> Result<PathBuf, Box<dyn Error>> {
     if !status.success() {
         return Err(format!("the agent could not be built: cargo ended with {status}").into());
     }
-    Ok(target_dir.join(target).join("release/infield-agent"))
+    Ok(target_dir.join(target).join(PROFILE).join("infield-agent"))
 }
 
 /// A static program needs `libc.a`; without this check the error is a page of linker output.

@@ -32,8 +32,11 @@ const ATTACH: i32 = 5;
 /// Where a weakened launcher leaves a folder of the host's.
 const FORGOTTEN: i32 = 32;
 
-/// What the launcher says when the record is on disk.
-pub(crate) const GO: &[u8] = b"go";
+/// What the launcher says when the ids are mapped.
+pub(crate) const MAPPED: &[u8] = b"mapped";
+/// What the launcher says when the record is on disk. Until then the process has touched nothing
+/// that outlives it.
+pub(crate) const RECORDED: &[u8] = b"recorded";
 /// What the process says right before it becomes the agent.
 pub(crate) const READY: &[u8] = b"ready";
 
@@ -118,23 +121,28 @@ pub(crate) fn trouble_from(message: &[u8]) -> (String, i32) {
     (String::from_utf8_lossy(step).into_owned(), i32::from_ne_bytes(*number))
 }
 
-/// Waits for the launcher's word, carries out the steps and becomes the agent.
-pub(crate) fn become_sandbox(steps: &[Step], mut materials: Materials, filter: &Filter) -> ! {
-    let channel = materials.channel.as_fd();
-    let mut word = [0_u8; 8];
-    match rustix::net::recv(channel, &mut word[..], RecvFlags::empty()) {
-        Ok((_, count)) if word.get(..count) == Some(GO) => (),
-        // The launcher is gone, and there is no record: there must be no process either.
-        Ok(_) | Err(_) => sys::exit_now(1),
-    }
-    let environment = variables();
-    let mut process = Process { materials: &mut materials, filter, layer: None, environment };
+/// Carries out the steps and becomes the agent, each when the launcher says so.
+pub(crate) fn become_sandbox(steps: &[Step], materials: &mut Materials, filter: &Filter) -> ! {
+    await_word(materials, MAPPED);
+    let mut process = Process { materials, filter, layer: None, environment: variables() };
     let trouble = match process.run(steps) {
-        Ok(()) => process.hand_over(),
+        Ok(()) => {
+            await_word(process.materials, RECORDED);
+            process.hand_over()
+        }
         Err(trouble) => trouble,
     };
-    tell(&materials, &trouble);
+    tell(process.materials, &trouble);
     sys::exit_now(1)
+}
+
+/// Waits for the launcher. If that is gone there is no record, and there must be no process either.
+fn await_word(materials: &Materials, word: &[u8]) {
+    let mut heard = [0_u8; 16];
+    match rustix::net::recv(&materials.channel, &mut heard[..], RecvFlags::empty()) {
+        Ok((_, count)) if heard.get(..count) == Some(word) => (),
+        Ok(_) | Err(_) => sys::exit_now(1),
+    }
 }
 
 /// The process on its way.

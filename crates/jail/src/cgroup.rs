@@ -10,6 +10,7 @@
 //! groups, and with it 10 to 20 ms of waiting on an idle machine (6.18), for nothing in return.
 
 pub(crate) mod detect;
+mod spare;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,6 +20,7 @@ use rustix::fs::{Access, AtFlags, Mode, OFlags};
 use rustix::process::Signal;
 
 use self::detect::{Controller, Tree, Version};
+pub(crate) use self::spare::Spare;
 use crate::defence::{Defence, Without};
 use crate::failure::{At, Outcome};
 use crate::folders;
@@ -87,6 +89,17 @@ pub(crate) struct Groups {
     pub(crate) out_of_memory: Option<OwnedFd>,
 }
 
+impl Groups {
+    /// Adds those of another tree.
+    fn add(&mut self, other: Self) {
+        self.birth = self.birth.take().or(other.birth);
+        self.birth_door = self.birth_door.take().or(other.birth_door);
+        self.agent.extend(other.agent);
+        self.work.extend(other.work);
+        self.out_of_memory = self.out_of_memory.take().or(other.out_of_memory);
+    }
+}
+
 impl Trees {
     /// Finds the trees and makes our folder in each. A tree that refuses is not used.
     pub(crate) fn open(tag: &str, from: From) -> Self {
@@ -113,6 +126,7 @@ impl Trees {
 
     /// Removes our folders when nothing is in them any more.
     pub(crate) fn close(&self, tag: &str) {
+        self.remove_spare();
         for branch in &self.0 {
             // Busy means that sandboxes go on, here or below another data directory.
             if rustix::fs::unlinkat(&branch.above, tag, AtFlags::REMOVEDIR).is_err() {
@@ -136,11 +150,19 @@ impl Trees {
         self.pids().is_some_and(|branch| branch.version == Version::V2)
     }
 
-    /// Makes the groups of a sandbox.
-    pub(crate) fn make(&self, name: &str, limits: &Limits, without: &Without) -> Outcome<Groups> {
+    /// Makes the groups of a sandbox, as far as they are not in `spare`.
+    pub(crate) fn make(
+        &self,
+        name: &str,
+        limits: &Limits,
+        without: &Without,
+        spare: &mut Spare,
+    ) -> Outcome<Groups> {
         let mut groups = Groups::default();
-        for branch in &self.0 {
-            branch.make(name, limits, without, &mut groups).at("make the control groups")?;
+        for (index, branch) in self.0.iter().enumerate() {
+            let made = spare.take(index, branch, name, limits);
+            let made = made.map_or_else(|| branch.make(name, limits, without), Ok);
+            groups.add(made.at("make the control groups")?);
         }
         Ok(groups)
     }
@@ -183,14 +205,7 @@ impl Trees {
 
     /// Removes the groups of a sandbox. An error says that a process is still on its way out.
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
-        for branch in &self.0 {
-            for part in branch.parts() {
-                let path = format!("{name}/{part}");
-                folders::remove_name(branch.folder.as_fd(), &path, AtFlags::REMOVEDIR)?;
-            }
-            folders::remove_name(branch.folder.as_fd(), name, AtFlags::REMOVEDIR)?;
-        }
-        Ok(())
+        self.0.iter().try_for_each(|branch| branch.remove(name))
     }
 
     /// Names that have groups.
@@ -303,13 +318,8 @@ impl Branch {
         folders::write_value(parent, "cgroup.subtree_control", &words.join(" "))
     }
 
-    fn make(
-        &self,
-        name: &str,
-        limits: &Limits,
-        without: &Without,
-        groups: &mut Groups,
-    ) -> io::Result<()> {
+    fn make(&self, name: &str, limits: &Limits, without: &Without) -> io::Result<Groups> {
+        let mut groups = Groups::default();
         folders::make_folder(self.folder.as_fd(), name, 0o755)?;
         let own = folders::open_folder(self.folder.as_fd(), name)?;
         self.pass_down(own.as_fd())?;
@@ -318,7 +328,7 @@ impl Branch {
         }
         if self.parts() == WHOLE {
             groups.birth = Some(folders::open_folder(own.as_fd(), WHOLE[0])?);
-            return Ok(());
+            return Ok(groups);
         }
         let agent = folders::open_folder(own.as_fd(), "agent")?;
         let work = folders::open_folder(own.as_fd(), "work")?;
@@ -337,7 +347,15 @@ impl Branch {
             let counter = folders::open(work.as_fd(), self.kills_file(), OFlags::RDONLY)?;
             groups.out_of_memory = Some(counter);
         }
-        Ok(())
+        Ok(groups)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        for part in self.parts() {
+            let path = format!("{name}/{part}");
+            folders::remove_name(self.folder.as_fd(), &path, AtFlags::REMOVEDIR)?;
+        }
+        folders::remove_name(self.folder.as_fd(), name, AtFlags::REMOVEDIR)
     }
 
     fn limit(&self, group: BorrowedFd<'_>, limits: &Limits, without: &Without) -> io::Result<()> {

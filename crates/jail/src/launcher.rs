@@ -75,7 +75,9 @@ const SOCKET: u64 = 0;
 const KEEPER: u64 = 1;
 const FIRST_TOKEN: u64 = 2;
 
-const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+/// How long nobody must have wanted anything before the next start's needs are made: whoever was
+/// answered last has work to do on the same processors.
+const QUIET: Timespec = Timespec { tv_sec: 0, tv_nsec: 3_000_000 };
 /// How long an unremovable group rests before the next try.
 const RETRY: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 /// How often it is tried.
@@ -180,12 +182,13 @@ impl Launcher {
     fn serve(&mut self) -> Outcome<()> {
         let mut events = Vec::with_capacity(64);
         loop {
-            if self.wait(&mut events, Some(&NOW))? == 0 {
-                // A first process makes its mounts now, under locks that this would contend for,
-                // and the launcher has to be free when it is ready.
-                if !self.is_starting() {
-                    self.host.prepare_spare();
-                }
+            // A first process makes its mounts now, under locks that this would contend for, and
+            // the launcher has to be free when it is ready.
+            let may_prepare = !self.is_starting() && !self.host.is_prepared();
+            if may_prepare && self.wait(&mut events, Some(&QUIET))? == 0 {
+                self.host.prepare_spare();
+            }
+            if events.is_empty() {
                 let timeout = (!self.leftovers.is_empty()).then_some(&RETRY);
                 self.wait(&mut events, timeout)?;
             }

@@ -3,22 +3,27 @@
 //! The path goes through the descriptor of the home, because a socket's path is limited to 108
 //! bytes, unix(7), and a home's is not.
 
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use infield_domain::SandboxId;
 use infield_domain::guest::Guest;
 use infield_protocol::client::Client;
-use tokio::net::UnixStream;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 /// The inside of a sandbox. Every operation connects anew.
 pub(crate) fn guest(home: Arc<OwnedFd>, id: &SandboxId) -> Arc<dyn Guest> {
     let id = id.clone();
     Arc::new(Client::new(move || {
-        let (home, id) = (Arc::clone(&home), id.clone());
-        Box::pin(async move {
-            let path = format!("/proc/self/fd/{}/sandboxes/{id}/agent.sock", home.as_raw_fd());
-            UnixStream::connect(path).await
-        })
+        connect(&format!("/proc/self/fd/{}/sandboxes/{id}/agent.sock", home.as_raw_fd()))
     }))
+}
+
+fn connect(path: &str) -> io::Result<UnixStream> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket.into())
 }

@@ -12,6 +12,7 @@ mod tests;
 mod wire;
 
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use futures_core::future::BoxFuture;
@@ -19,12 +20,12 @@ use infield_domain::command::{Command, Execution, OutputPage, Signal};
 use infield_domain::files::{Edit, FileEntry, List, Listing, Match, Range, Removal, Search, Write};
 use infield_domain::guest::{ByteStream, Guest, Process, ReadOutput};
 use infield_domain::{ExecutionId, GuestPath, Result};
-use tokio::net::UnixStream;
 
 use crate::message::Request;
 
-/// Opens a connection to a sandbox's agent.
-pub type Connect = dyn Fn() -> BoxFuture<'static, io::Result<UnixStream>> + Send + Sync;
+/// Opens a connection to a sandbox's agent, without waiting: the stream does not block, and
+/// `WouldBlock` says that too many wait for the agent already.
+pub type Connect = dyn Fn() -> io::Result<UnixStream> + Send + Sync;
 
 /// The inside of one running sandbox.
 #[derive(Clone)]
@@ -34,9 +35,7 @@ pub struct Client {
 
 impl Client {
     /// A client that connects like this, once for each operation.
-    pub fn new(
-        connect: impl Fn() -> BoxFuture<'static, io::Result<UnixStream>> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn new(connect: impl Fn() -> io::Result<UnixStream> + Send + Sync + 'static) -> Self {
         Self { connect: Arc::new(connect) }
     }
 

@@ -38,8 +38,9 @@ impl Agent {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let client = Client::new(move || {
-            let socket = socket.clone();
-            Box::pin(async move { tokio::net::UnixStream::connect(&socket).await })
+            let stream = UnixStream::connect(&socket)?;
+            stream.set_nonblocking(true)?;
+            Ok(stream)
         });
         Self { client, folder, child, runtime }
     }

@@ -1,6 +1,7 @@
 //! Connections that misbehave, and many of them.
 
 use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 
 use infield_domain::Kind;
 use infield_domain::guest::Guest;
@@ -111,9 +112,7 @@ fn the_agent_shrugs_signals_off() {
 #[test]
 fn an_agent_that_is_gone_is_told_with_what_to_do() {
     let agent = Agent::start();
-    let nobody = Client::new(|| {
-        Box::pin(async { tokio::net::UnixStream::connect("/nowhere/agent.sock").await })
-    });
+    let nobody = Client::new(|| UnixStream::connect("/nowhere/agent.sock"));
     let error = agent.wait(nobody.executions()).expect_err("nobody is there");
     assert_eq!(error.kind(), Kind::Unavailable);
     assert_eq!(error.hint(), Some("start the sandbox and try again"));

@@ -23,11 +23,18 @@ use crate::sys::{self, Cloned};
 /// Connections that may wait for the agent.
 const BACKLOG: i32 = 128;
 
-/// A process that waits for the word to go.
+/// A first process that waits for the launcher's word.
 struct Born {
     pid: u32,
     pidfd: OwnedFd,
     channel: OwnedFd,
+}
+
+impl Born {
+    fn say(&self, word: &[u8]) -> Outcome<()> {
+        let said = rustix::net::send(&self.channel, word, SendFlags::NOSIGNAL);
+        said.map(drop).at("start the first process")
+    }
 }
 
 impl Launcher {
@@ -96,7 +103,12 @@ impl Launcher {
         record.enforced = enforced;
         let sandboxes = self.host.folders.sandboxes.as_fd();
         let made = folders::make_folder(sandboxes, name, 0o711).at("make the sandbox's folder");
-        let made = made.and_then(|()| self.write_first_record(name, &record));
+        // Nothing on disk has the range's ids until a disk layer is made. Before that there is no
+        // use in a record, and its folder alone is removed by whoever finds it.
+        let made = made.and_then(|()| match start.layer {
+            LayerPlace::Disk => self.write_first_record(name, &record),
+            LayerPlace::Memory => Ok(()),
+        });
         let sandbox = Sandbox { record, running: None, task: None, queue: Default::default() };
         self.sandboxes.insert(name.to_owned(), sandbox);
         made
@@ -137,20 +149,21 @@ impl Launcher {
         let name = start.sandbox.as_str();
         let record = self.sandboxes.get(name).map(|sandbox| sandbox.record.clone());
         let mut record = record.ok_or_else(|| not_found("the sandbox is gone"))?;
-        let born = self.give_birth(start, record.range)?;
-        let started = process::started(born.pid).at("look at the first process");
-        let boot = self.host.boot.clone();
+        // Closing what the first process was given can wait until that is on its way.
+        let (born, _given) = self.give_birth(start, record.range)?;
         let map = self.host.map(record.range);
-        let recorded = started.and_then(|started| {
-            map.write(born.pid).at("map the sandbox's ids")?;
+        let mapped = map.write(born.pid).at("map the sandbox's ids");
+        let recorded = mapped.and_then(|()| {
+            born.say(apply::MAPPED)?;
+            let started = process::started(born.pid).at("look at the first process")?;
+            let boot = self.host.boot.clone();
             record.state = State::Running(Process { pid: born.pid, started, boot });
             if age == Age::New {
                 self.write_first_record(name, &record)?;
             } else {
                 self.write_record(name, &record)?;
             }
-            let word = rustix::net::send(&born.channel, apply::GO, SendFlags::NOSIGNAL);
-            word.map(drop).at("start the first process")?;
+            born.say(apply::RECORDED)?;
             let token = self.follow(born.channel.as_fd())?;
             Ok((token, self.follow(born.pidfd.as_fd())?))
         });
@@ -169,9 +182,9 @@ impl Launcher {
         Ok(())
     }
 
-    /// Makes the first process with all that it needs. It waits for the word to go, and ends if
-    /// the launcher does.
-    fn give_birth(&mut self, start: &Start, range: u32) -> Outcome<Born> {
+    /// Makes the first process with all that it needs. It waits for the launcher's word, and ends
+    /// if the launcher does.
+    fn give_birth(&mut self, start: &Start, range: u32) -> Outcome<(Born, Materials)> {
         let name = start.sandbox.as_str();
         let folder = self.host.folders.sandbox(name).at("open the sandbox's folder")?;
         let saved = if folders::exists(folder.as_fd(), "layer") { Saved::Yes } else { Saved::No };
@@ -192,12 +205,12 @@ impl Launcher {
             .then(|| folders::open_folder(folder.as_fd(), "layer").at("open the saved layer"))
             .transpose()?;
         let (channel, theirs) = channel_pair()?;
-        let materials = Materials {
+        let mut materials = Materials {
             channel: theirs,
             trees: self.host.take_trees(&start.image, range)?,
             layer,
             saved,
-            groups: self.host.trees.make(name, &start.limits, &self.host.without)?,
+            groups: self.host.take_groups(name, &start.limits)?,
             listener: self.listen(folder.as_fd())?,
             program: rustix::io::fcntl_dupfd_cloexec(&self.host.program, 3)
                 .at("copy the program")?,
@@ -205,7 +218,8 @@ impl Launcher {
             forgotten: self.forgotten()?,
         };
         let network = self.host.take_network()?;
-        self.clone_into(&shape, (range, network), channel, materials)
+        let born = self.clone_into(&shape, (range, network), channel, &mut materials)?;
+        Ok((born, materials))
     }
 
     fn clone_into(
@@ -213,7 +227,7 @@ impl Launcher {
         shape: &Shape<'_>,
         (range, network): (u32, Option<OwnedFd>),
         channel: OwnedFd,
-        mut materials: Materials,
+        materials: &mut Materials,
     ) -> Outcome<Born> {
         let without = &self.host.without;
         let steps: Vec<plan::Step> = plan::plan(shape, without);

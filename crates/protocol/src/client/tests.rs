@@ -8,7 +8,6 @@ use infield_domain::files::{List, Range};
 use infield_domain::guest::{Guest, ReadOutput};
 use infield_domain::{ExecutionId, GuestPath, Kind, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
 
 use super::*;
 use crate::frame::encode;
@@ -27,17 +26,18 @@ fn saying(bytes: Vec<u8>) -> Client {
     let bytes = Arc::new(Mutex::new(bytes));
     Client::new(move || {
         let bytes = bytes.lock().expect("nobody panicked").clone();
-        Box::pin(async move {
-            let (ours, mut theirs) = UnixStream::pair()?;
-            tokio::spawn(async move {
-                let mut request = [0; 1024];
-                let heard = theirs.read(&mut request).await;
-                // A client that hung up in disgust is what some of these tests want.
-                let said = theirs.write_all(&bytes).await;
-                drop((heard, said));
-            });
-            Ok(ours)
-        })
+        let (ours, theirs) = UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        theirs.set_nonblocking(true)?;
+        let mut theirs = tokio::net::UnixStream::from_std(theirs)?;
+        tokio::spawn(async move {
+            let mut request = [0; 1024];
+            let heard = theirs.read(&mut request).await;
+            // A client that hung up in disgust is what some of these tests want.
+            let said = theirs.write_all(&bytes).await;
+            drop((heard, said));
+        });
+        Ok(ours)
     })
 }
 

@@ -1,6 +1,6 @@
 //! One connection: frames out, events in, with a limit on every wait.
 
-use std::io;
+use std::io::{self, ErrorKind, Write};
 use std::time::Duration;
 
 use infield_domain::{Error, Result};
@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{Connect, convert};
 use crate::frame::{self, Decoder};
@@ -16,6 +16,9 @@ use crate::message::{Event, GENERATION, Opening, Request};
 
 /// To connect and to hand the request over.
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// Between two attempts to connect to an agent for which too many wait.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// For the next event of an operation that makes progress.
 pub(super) const PROGRESS: Duration = Duration::from_secs(75);
@@ -39,26 +42,46 @@ pub(super) struct Events {
 /// What the agent is told.
 pub(super) struct Sink {
     half: OwnedWriteHalf,
-    frame: Vec<u8>,
 }
 
 impl Wire {
+    /// Connects and sends the request. It is written before the reactor knows the connection:
+    /// to wait until a new one is writable, which it always is, would be a second round trip.
     pub(super) async fn open(connect: &Connect, request: Request) -> Result<Self> {
         let opening = Opening { generation: GENERATION, request };
-        let stream: UnixStream = match timeout(CONNECT, connect()).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(gone(error)),
-            Err(_) => return Err(slow("the sandbox does not answer")),
-        };
-        let (read, write) = stream.into_split();
-        let events =
-            Events { half: read, decoder: Decoder::default(), buffer: vec![0; READ_BYTES] };
-        let mut wire = Self { events, sink: Sink { half: write, frame: Vec::new() } };
-        match timeout(CONNECT, wire.sink.send(&opening)).await {
-            Ok(sent) => sent.map(|()| wire),
-            Err(_) => Err(slow("the sandbox takes no request")),
-        }
+        let frame = encode(&opening)?;
+        timeout(CONNECT, async {
+            let mut stream = loop {
+                match connect() {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => sleep(PAUSE).await,
+                    connected => break connected?,
+                }
+            };
+            let written = match stream.write(&frame) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+                written => written?,
+            };
+            let (read, mut write) = UnixStream::from_std(stream)?.into_split();
+            write.write_all(&frame[written..]).await?;
+            let buffer = vec![0; READ_BYTES];
+            let events = Events { half: read, decoder: Decoder::default(), buffer };
+            Ok(Self { events, sink: Sink { half: write } })
+        })
+        .await
+        .unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
+        .map_err(|error: io::Error| match error.kind() {
+            ErrorKind::TimedOut => slow("the sandbox takes no request"),
+            _ => gone(error),
+        })
     }
+}
+
+fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>> {
+    let mut frame = Vec::new();
+    frame::encode(message, &mut frame).map_err(|error| {
+        Error::invalid("the request is larger than one megabyte").with_source(error)
+    })?;
+    Ok(frame)
 }
 
 impl Events {
@@ -90,11 +113,7 @@ impl Events {
 impl Sink {
     /// Sends one message; waits while the agent does not read.
     pub(super) async fn send<T: Serialize>(&mut self, message: &T) -> Result<()> {
-        self.frame.clear();
-        frame::encode(message, &mut self.frame).map_err(|error| {
-            Error::invalid("the request is larger than one megabyte").with_source(error)
-        })?;
-        self.half.write_all(&self.frame).await.map_err(gone)
+        self.half.write_all(&encode(message)?).await.map_err(gone)
     }
 }
 

@@ -287,7 +287,11 @@ impl Traces {
         let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").expect("it is there");
         let trees = crate::cgroup::detect::trees(&mountinfo, |_| String::new());
         let groups = trees.iter().flat_map(|tree| {
-            list(&tree.mount.join("infield").join(&tag)).into_iter().filter(|path| path.is_dir())
+            list(&tree.mount.join("infield").join(&tag)).into_iter().filter(|path| {
+                // What waits for the next start is nobody's.
+                let name = path.file_name().and_then(|name| name.to_str());
+                path.is_dir() && name.is_some_and(crate::check::is_sandbox_name)
+            })
         });
         Self { files: list(&jail.home().join("sandboxes")), groups: groups.collect() }
     }
