@@ -9,6 +9,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+/// How the processes of a home's sandboxes are told from all others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Mark {
+    /// By their control groups.
+    Groups,
+    /// By the user whom they belong to and by their network namespaces: no group was delegated.
+    User(u32),
+}
+
 /// Everything that was found of one home.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Traces {
@@ -16,8 +25,12 @@ pub(crate) struct Traces {
     pub(crate) processes: BTreeMap<String, BTreeSet<u32>>,
     /// Network namespaces of these processes that are not the host's, by sandbox.
     pub(crate) networks: BTreeMap<String, BTreeSet<PathBuf>>,
+    /// Whether each sandbox that runs has control groups.
+    pub(crate) has_groups: bool,
     /// Sandboxes with a control group.
     pub(crate) groups: BTreeSet<String>,
+    /// Control groups that wait for the next sandbox. No sandbox is called like these.
+    pub(crate) spare_groups: BTreeSet<String>,
     /// Sandboxes with a folder.
     pub(crate) folders: BTreeSet<String>,
     /// Sandboxes with a socket.
@@ -29,12 +42,21 @@ pub(crate) struct Traces {
 }
 
 impl Traces {
-    /// Looks for the traces of a home.
+    /// Looks for the traces of a home of root's.
     pub(crate) fn of(home: &Path) -> Result<Self> {
+        Self::by(home, Mark::Groups)
+    }
+
+    /// Looks for the traces of a home.
+    pub(crate) fn by(home: &Path, by: Mark) -> Result<Self> {
         let stat = fs::metadata(home).context("the home is not there")?;
         let mark = format!("/infield/{:x}-{:x}", stat.dev(), stat.ino());
-        let mut traces = Self::default();
-        traces.find_processes(&format!("{mark}/"))?;
+        let has_groups = matches!(by, Mark::Groups);
+        let mut traces = Self { has_groups, ..Self::default() };
+        match by {
+            Mark::Groups => traces.find_processes(&format!("{mark}/"))?,
+            Mark::User(user) => traces.find_processes_of(user, home)?,
+        }
         traces.find_groups(mark.trim_start_matches('/'))?;
         let shown = home.to_string_lossy().into_owned();
         let mounts = fs::read_to_string("/proc/self/mountinfo")?;
@@ -67,12 +89,39 @@ impl Traces {
         Ok(())
     }
 
+    /// A namespace without a recorded first process stands for a sandbox that nobody knows.
+    fn find_processes_of(&mut self, user: u32, home: &Path) -> Result<()> {
+        let host = fs::read_link("/proc/self/ns/net")?;
+        let network = |pid: u32| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
+        let recorded: BTreeMap<PathBuf, String> = names(&home.join("sandboxes"))?
+            .into_iter()
+            .filter_map(|id| Some((network(first_process(home, &id)?)?, id)))
+            .collect();
+        for pid in pids()? {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let real =
+                status.lines().find_map(|line| line.strip_prefix("Uid:\t")?.split('\t').next());
+            if real.and_then(|id| id.parse().ok()) != Some(user) {
+                continue;
+            }
+            let Some(network) = network(pid).filter(|network| *network != host) else { continue };
+            let unknown = || network.display().to_string();
+            let id = recorded.get(&network).cloned().unwrap_or_else(unknown);
+            self.processes.entry(id.clone()).or_default().insert(pid);
+            self.networks.entry(id).or_default().insert(network);
+        }
+        Ok(())
+    }
+
     fn find_groups(&mut self, mark: &str) -> Result<()> {
         let mounts = fs::read_to_string("/proc/self/mounts")?;
         for line in mounts.lines() {
             let mut fields = line.split(' ').skip(1);
             if let (Some(place), Some("cgroup" | "cgroup2")) = (fields.next(), fields.next()) {
-                self.groups.extend(names(&Path::new(place).join(mark))?);
+                let all = names(&Path::new(place).join(mark))?.into_iter();
+                let (spare, groups): (Vec<_>, _) = all.partition(|name| name.starts_with('_'));
+                self.groups.extend::<Vec<_>>(groups);
+                self.spare_groups.extend(spare);
             }
         }
         Ok(())
@@ -148,10 +197,12 @@ pub(crate) fn lies(records: &[Value], traces: &Traces) -> Vec<String> {
         let seen = [
             ("a process", traces.processes.contains_key(&id)),
             ("a network namespace", traces.networks.get(&id).is_some_and(|all| all.len() == 1)),
-            ("a control group", traces.groups.contains(&id)),
             ("a socket", traces.sockets.contains(&id)),
+            ("a control group", traces.groups.contains(&id)),
         ];
-        for (what, is_there) in seen {
+        // Where none was delegated, none may be there.
+        let seen = if traces.has_groups { &seen[..] } else { &seen[..3] };
+        for &(what, is_there) in seen {
             if is_there != should_run {
                 let word = if is_there { "has" } else { "has not" };
                 lies.push(format!("{id} is {state} and {word} {what}"));

@@ -1,6 +1,8 @@
 //! What the tests of the whole product share: the real binary, in a home of its own.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -44,24 +46,42 @@ pub struct Home {
     folder: TempDir,
     binary: PathBuf,
     without: Option<String>,
+    user: Option<u32>,
 }
 
 impl Home {
     /// Makes an empty one; the daemon comes with the first command.
     pub fn new() -> Result<Self> {
-        Ok(Self { folder: TempDir::with_prefix("infield-")?, binary: binary(), without: None })
+        let folder = TempDir::with_prefix("infield-")?;
+        Ok(Self { folder, binary: binary(), without: None, user: None })
+    }
+
+    /// Makes one of an ordinary user, with a copy of the binary that this user may run. Only
+    /// root can become somebody else.
+    pub fn of_user(user: u32) -> Result<Self> {
+        let folder = TempDir::with_prefix("infield-user-")?;
+        chown(folder.path(), Some(user), Some(user))?;
+        let binary_of_user = folder.path().join("infield");
+        std::fs::copy(binary(), &binary_of_user).context("the binary is not built")?;
+        std::fs::set_permissions(&binary_of_user, std::fs::Permissions::from_mode(0o755))?;
+        Ok(Self { folder, binary: binary_of_user, without: None, user: Some(user) })
     }
 
     /// Makes one whose daemon and commands leave out the defence that `word` names.
     pub fn without(word: &str) -> Result<Self> {
         let binary = weak_binary().context("INFIELD_WEAK_BIN does not name the weakened build")?;
         let folder = TempDir::with_prefix("infield-")?;
-        Ok(Self { folder, binary, without: Some(word.to_owned()) })
+        Ok(Self { folder, binary, without: Some(word.to_owned()), user: None })
     }
 
     /// Where it is.
     pub fn path(&self) -> PathBuf {
         self.folder.path().join("home")
+    }
+
+    /// Whose it is, when it is not the caller's.
+    pub fn user(&self) -> Option<u32> {
+        self.user
     }
 
     /// `infield WORDS` on this home, with nothing of the caller's environment but PATH.
@@ -72,6 +92,9 @@ impl Home {
         command.env("HOME", self.folder.path()).env("INFIELD_HOME", self.path());
         if let Some(word) = &self.without {
             command.env("INFIELD_WITHOUT", word);
+        }
+        if let Some(user) = self.user {
+            command.uid(user).gid(user).current_dir(self.folder.path());
         }
         command
     }

@@ -34,15 +34,30 @@ use super::{account, doors, end, log, mcp};
 const UNUSED: Duration = Duration::from_secs(600);
 /// How often it is looked at whether it is needed.
 const LOOK: Duration = Duration::from_secs(15);
-/// How long the engine may take to end when the sandboxes stay.
-const ENGINE_END: Duration = Duration::from_secs(10);
 /// How long the daemon before this one may take to let go of the home.
 const PREDECESSOR: Duration = Duration::from_secs(15);
-/// How long the check of the host may take, from the moment at which the end begins: a sandbox's
-/// start and its removal on a busy host, and less than the keeper waits.
-const CHECK_END: Duration = Duration::from_secs(15);
-/// How long the server may take: a little more than it gives what is under way.
-const SERVER_END: Duration = Duration::from_secs(12);
+/// How long each part of a daemon may take to end.
+struct Limits {
+    engine: Duration,
+    /// A little more than the server gives what is under way.
+    server: Duration,
+    /// From the moment at which the end begins: a sandbox's start and its removal on a busy host,
+    /// and less than the keeper waits.
+    check: Duration,
+}
+
+const ORDERLY: Limits = Limits {
+    engine: Duration::from_secs(10),
+    server: Duration::from_secs(12),
+    check: Duration::from_secs(15),
+};
+/// Without a keeper there is no launcher: whoever waits for one waits in vain, and the next daemon
+/// for the home. It takes up what is under way, and finds what the check had.
+const FORSAKEN: Limits = Limits {
+    engine: Duration::from_millis(300),
+    server: Duration::from_millis(300),
+    check: Duration::ZERO,
+};
 
 /// Runs to the end.
 pub(super) fn run() -> ExitCode {
@@ -196,17 +211,17 @@ impl Daemon {
     async fn live(mut self) -> Result<()> {
         let watched = self.watch().await;
         self.ending.cancel();
-        let check_until = Instant::now() + CHECK_END;
-        match watched {
-            Ok(Occasion::EngineEnded) => {}
-            Ok(Occasion::KeeperGone) => {
-                // Without a launcher nothing more comes of the check; the next daemon clears it.
-                self.readiness.abort();
-                self.end_engine().await;
+        let limits = match watched {
+            Ok(Occasion::KeeperGone) => FORSAKEN,
+            Ok(Occasion::KeeperAsked | Occasion::EngineEnded | Occasion::Unused) | Err(_) => {
+                ORDERLY
             }
-            Ok(Occasion::KeeperAsked | Occasion::Unused) | Err(_) => self.end_engine().await,
+        };
+        let check_until = Instant::now() + limits.check;
+        if !matches!(watched, Ok(Occasion::EngineEnded)) {
+            self.end_engine(limits.engine).await;
         }
-        let ended = self.end(check_until).await;
+        let ended = self.end(limits.server, check_until).await;
         watched.and(ended)
     }
 
@@ -254,10 +269,10 @@ impl Daemon {
         self.lifetime == Lifetime::WhileUsed && absent && self.engine.is_idle(within_ms)
     }
 
-    async fn end_engine(&self) {
+    async fn end_engine(&self, limit: Duration) {
         let system = Principal::system();
         let engine = self.engine.shutdown(&system, Shutdown::LeaveSandboxes);
-        match timeout(ENGINE_END, engine).await {
+        match timeout(limit, engine).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the engine did not end well"),
             Err(_) => tracing::warn!("the engine did not end in time"),
@@ -265,10 +280,10 @@ impl Daemon {
     }
 
     /// Ends what is under way in the doors, then the rest. The engine has ended.
-    async fn end(mut self, check_until: Instant) -> Result<()> {
+    async fn end(mut self, limit: Duration, check_until: Instant) -> Result<()> {
         self.shutdown.cancel();
         if !self.server.is_finished() {
-            match timeout(SERVER_END, &mut self.server).await {
+            match timeout(limit, &mut self.server).await {
                 Ok(Ok(ended)) => ended?,
                 Ok(Err(error)) => tracing::error!(%error, "the server broke"),
                 Err(_) => tracing::warn!("the server did not end in time"),
@@ -277,7 +292,10 @@ impl Daemon {
         match timeout_at(check_until, &mut self.readiness).await {
             Ok(Err(error)) if error.is_panic() => tracing::error!(%error, "the check broke"),
             Ok(Ok(()) | Err(_)) => {}
-            Err(_) => tracing::warn!("the check of the host did not end in time"),
+            Err(_) => {
+                tracing::warn!("the check of the host did not end in time");
+                self.readiness.abort();
+            }
         }
         self.tasks.shutdown().await;
         Ok(())
