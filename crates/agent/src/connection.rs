@@ -95,14 +95,15 @@ impl Connection {
 
     /// Reads once what is there, for the decoder.
     pub(crate) fn read(&mut self) -> io::Result<Heard> {
-        let mut buffer = [0; READ_BYTES];
-        match rustix::io::read(&self.fd, &mut buffer) {
+        // Not cleared: a request is short, and a page that nobody touches costs no memory.
+        let mut buffer = Vec::with_capacity(READ_BYTES);
+        match rustix::io::read(&self.fd, rustix::buffer::spare_capacity(&mut buffer)) {
             Ok(0) => {
                 self.heard_all = true;
                 Ok(Heard::End)
             }
-            Ok(count) => {
-                self.decoder.push(&buffer[..count]);
+            Ok(_) => {
+                self.decoder.push(&buffer);
                 Ok(Heard::Some)
             }
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(Heard::Some),
