@@ -1,5 +1,5 @@
 def _start(file, report):
-    import _imp, _warnings, os, sys
+    import os, sys
     with open(file, 'rb', closefd=file != 0) as stream: data = stream.read()
     def later(*what):
         scope = {'what': what, 'data': data}
@@ -9,12 +9,15 @@ def _start(file, report):
     del main['_start']
     main['__loader__'], main['__file__'], sys.argv[0] = later, os.getcwd() + '/' + name, name
     later.get_source = sys.excepthook = later
-    _warnings.filters.insert(0, ('error', None, Warning, None, 0))
-    sys.settrace(lambda frame, *_: taken.append(frame.f_code) + 1)
-    try: exec(data, {'__builtins__': {}})
+    try:
+        import _imp, _warnings
+        _warnings.filters.insert(0, ('error', None, Warning, None, 0))
+        sys.settrace(lambda frame, *_: taken.append(frame.f_code) + 1)
+        exec(data, {'__builtins__': {}})
     except Exception: pass
     sys.settrace(trace)
-    del _warnings.filters[0]
-    if not taken or taken[0].co_filename != '<string>': return compile(data, name, 'exec')
-    _imp._fix_co_filename(taken[0], name)
-    return taken[0]
+    try:
+        del _warnings.filters[0]
+        if taken[0].co_filename == '<string>': return _imp._fix_co_filename(taken[0], name) or taken[0]
+    except Exception: pass
+    return compile(data, name, 'exec')
