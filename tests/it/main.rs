@@ -1,6 +1,7 @@
 //! The whole product, driven from outside: one module for each door and each promise.
 
 mod attacks;
+mod background;
 mod cli;
 mod endings;
 mod local;

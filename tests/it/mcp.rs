@@ -2,6 +2,7 @@
 //! Inspector's command line and the conformance suite, against the real binary.
 
 mod conformance;
+mod front;
 mod inspector;
 mod python;
 

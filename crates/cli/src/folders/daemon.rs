@@ -107,22 +107,40 @@ impl Remote {
     async fn land(&self, ask: Land, mut archive: ByteStream) -> Result<u64> {
         let Line { mut reader, mut writer } = self.line().await?;
         writer.send(&frame(LAND, &ask)?).await?;
+        let mut broken = None;
         let send = async {
             while let Some(piece) = archive.next().await {
-                writer.send_bytes(DATA, piece?).await?;
+                match piece {
+                    Ok(piece) => writer.send_bytes(DATA, piece).await?,
+                    Err(error) => {
+                        broken = Some(error);
+                        return Ok(());
+                    }
+                }
             }
             writer.send(&empty(END)).await
         };
         // An early answer is a refusal, and there is no use in sending the rest.
-        let early = tokio::select! {
-            sent = send => { sent?; None }
-            answer = reader.next() => Some(answer?),
+        let (early, unsent) = tokio::select! {
+            sent = send => (None, sent.err()),
+            answer = reader.next() => (Some(answer?), None),
         };
+        if let Some(error) = broken {
+            return Err(error);
+        }
         let answer = match early {
             Some(answer) => answer,
-            None => timeout(LANDING, reader.next()).await.map_err(|_| {
-                Error::timeout("the front does not say whether it wrote the files")
-            })??,
+            None => {
+                let answer = timeout(LANDING, reader.next()).await.map_err(|_| {
+                    Error::timeout("the front does not say whether it wrote the files")
+                })?;
+                match (answer, unsent) {
+                    (Ok(Some(frame)), _) => Some(frame),
+                    // A front that refuses closes the line, and its reason may still be in there.
+                    (Ok(None) | Err(_), Some(error)) => return Err(error),
+                    (answer, None) => answer?,
+                }
+            }
         };
         match answer {
             Some(frame) if frame.kind == DONE => Ok(parse::<Landed>(&frame)?.entries),

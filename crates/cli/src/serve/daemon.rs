@@ -32,7 +32,9 @@ use super::{account, doors, end, log, mcp};
 
 /// How long a daemon of the background lives without a running sandbox, a client and a timer.
 const UNUSED: Duration = Duration::from_secs(600);
-/// How often it is looked at whether it is needed.
+/// Tells another time than [`UNUSED`], in milliseconds. For tests, and so in no help text.
+const UNUSED_MS: &str = "INFIELD_UNUSED_MS";
+/// How often it is looked at whether it is needed, at least.
 const LOOK: Duration = Duration::from_secs(15);
 /// How long the daemon before this one may take to let go of the home.
 const PREDECESSOR: Duration = Duration::from_secs(15);
@@ -118,7 +120,10 @@ impl Handed {
 
 /// A daemon that answers.
 struct Daemon {
-    lifetime: Lifetime,
+    /// How long it lives without being needed; none for ever.
+    unused: Option<Duration>,
+    /// Since when it was seen to answer.
+    ready_since: Option<Instant>,
     engine: Engine,
     clients: Clients,
     control: AsyncFd<OwnedFd>,
@@ -165,9 +170,9 @@ async fn serve(handed: Handed) -> Result<()> {
     let told = Told { tried, keeper: control.get_ref().try_clone().map_err(failed)? };
     let ending = CancellationToken::new();
     let readiness = tokio::spawn(readiness.reach(engine.clone(), provider, told, ending.clone()));
-    let lifetime = setup.lifetime;
     let daemon = Daemon {
-        lifetime,
+        unused: unused(setup.lifetime),
+        ready_since: None,
         engine,
         clients,
         control,
@@ -227,7 +232,7 @@ impl Daemon {
 
     /// Waits until it is time to end.
     async fn watch(&mut self) -> Result<Occasion> {
-        let mut looks = interval(LOOK);
+        let mut looks = interval(self.unused.map_or(LOOK, |unused| LOOK.min(unused / 4)));
         loop {
             tokio::select! {
                 word = control::listen(&self.control) => match word {
@@ -263,10 +268,19 @@ impl Daemon {
         }
     }
 
-    fn is_unused(&self) -> bool {
-        let absent = self.clients.absent_for().is_some_and(|absent| absent >= UNUSED);
-        let within_ms = u64::try_from(UNUSED.as_millis()).unwrap_or(u64::MAX);
-        self.lifetime == Lifetime::WhileUsed && absent && self.engine.is_idle(within_ms)
+    fn is_unused(&mut self) -> bool {
+        let Some(unused) = self.unused else { return false };
+        if self.engine.is_ready() {
+            self.ready_since.get_or_insert_with(Instant::now);
+        }
+        let Some(absent) = self.clients.absent_for() else { return false };
+        // Until recovery is over, clients wait in the listener's queue, where nobody counts them.
+        let is_absent = match self.ready_since {
+            Some(since) => absent.min(since.elapsed()) >= unused,
+            None => absent >= UNUSED,
+        };
+        let within_ms = u64::try_from(unused.as_millis()).unwrap_or(u64::MAX);
+        is_absent && self.engine.is_idle(within_ms)
     }
 
     async fn end_engine(&self, limit: Duration) {
@@ -299,6 +313,18 @@ impl Daemon {
         }
         self.tasks.shutdown().await;
         Ok(())
+    }
+}
+
+/// How long a daemon lives without being needed.
+fn unused(lifetime: Lifetime) -> Option<Duration> {
+    let told = std::env::var(UNUSED_MS).ok().and_then(|text| text.parse().ok());
+    match lifetime {
+        Lifetime::Unlimited => None,
+        // A pause of no length between two looks is a fault of the clock's caller.
+        Lifetime::WhileUsed => {
+            Some(told.map_or(UNUSED, |ms: u64| Duration::from_millis(ms.max(4))))
+        }
     }
 }
 
