@@ -114,6 +114,11 @@ impl Home {
 impl Drop for Home {
     fn drop(&mut self) {
         if self.path().join("lock").exists() {
+            // A daemon that is gone left its sandboxes, and the next one has to end them.
+            let sandboxes = std::fs::read_dir(self.path().join("sandboxes"));
+            if sandboxes.is_ok_and(|mut all| all.next().is_some()) {
+                drop(self.command(&["ls"]).output());
+            }
             drop(self.command(&["shutdown", "--all"]).output());
         }
     }
