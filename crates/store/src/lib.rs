@@ -5,6 +5,7 @@
 
 mod store;
 pub use store::Store;
+mod checkpoint;
 mod migrations;
 
 mod sandboxes;

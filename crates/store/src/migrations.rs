@@ -5,9 +5,12 @@ use rusqlite_migration::{M, Migrations};
 
 use crate::error::StoreError;
 
+// Tables with long rows keep them in the order of their making, with the id as an index of its own:
+// a new row then goes to the last page. Under a random id, in a table without row numbers, it goes
+// somewhere in between, long rows get pages of their own, and a full page is shared out among three.
 const STEPS: &[M<'static>] = &[M::up(
     "CREATE TABLE sandboxes (
-        id          TEXT PRIMARY KEY,
+        id          TEXT PRIMARY KEY NOT NULL,
         owner       TEXT NOT NULL,
         name        TEXT NOT NULL,
         state       TEXT NOT NULL,
@@ -17,21 +20,21 @@ const STEPS: &[M<'static>] = &[M::up(
         changed_at  INTEGER NOT NULL,
         active_at   INTEGER NOT NULL,
         body        TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID;
+    ) STRICT;
     CREATE UNIQUE INDEX sandbox_names ON sandboxes (name) WHERE state <> 'deleted';
     CREATE UNIQUE INDEX sandbox_request_keys ON sandboxes (owner, request_key)
         WHERE request_key IS NOT NULL AND state <> 'deleted';
     CREATE INDEX sandboxes_gone ON sandboxes (created_at, id) WHERE state = 'deleted';
 
     CREATE TABLE executions (
-        id           TEXT PRIMARY KEY,
+        id           TEXT PRIMARY KEY NOT NULL,
         sandbox_id   TEXT NOT NULL,
         command      TEXT NOT NULL,
         started_at   INTEGER NOT NULL,
         ending       TEXT,
         stdout_bytes INTEGER NOT NULL,
         stderr_bytes INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
+    ) STRICT;
     CREATE INDEX executions_of ON executions (sandbox_id, started_at);
     CREATE INDEX executions_open ON executions (sandbox_id) WHERE ending IS NULL;
 

@@ -9,6 +9,7 @@ use infield_domain::Result;
 use rusqlite::Connection;
 
 use crate::audit::Chain;
+use crate::checkpoint::LAST_RESORT;
 use crate::error::{StoreError, seam};
 use crate::migrations;
 
@@ -39,6 +40,7 @@ impl Store {
         // kill -9 of ours. Records that must outlive a loss of power are written with FULL.
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "normal")?;
+        connection.pragma_update(None, "wal_autocheckpoint", LAST_RESORT)?;
         connection.pragma_update(None, "foreign_keys", "on")?;
         connection.set_prepared_statement_cache_capacity(64);
         migrations::apply(&mut connection)?;
