@@ -5,6 +5,10 @@
 //! posted rests for a moment, so that the thread does not take a processor from the sandbox whose
 //! start it writes down, and does several jobs when it wakes. It ends when the queue is closed and
 //! empty.
+//!
+//! What was written lies in the store's log until it is brought into the file, which waits for the
+//! disk. The thread does that in a pause, or, when there is none, after jobs for which nobody
+//! waited.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -23,6 +27,13 @@ const REST: Duration = Duration::from_millis(5);
 /// How many may rest.
 const RESTING: usize = 64;
 
+/// Pages in the log that are brought into the file in the next pause.
+const ENOUGH: u32 = 250;
+/// Nothing was to do for so long: a pause.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Pages in the log for which no pause is waited for, but for jobs that only were posted.
+const MANY: u32 = 1_500;
+
 /// The store, behind its thread.
 pub(crate) struct Records {
     queue: Arc<Queue>,
@@ -38,11 +49,23 @@ struct Queue {
 #[derive(Default)]
 struct Waiting {
     jobs: VecDeque<Job>,
+    /// Whether somebody waits for one of them.
+    is_awaited: bool,
     /// Whether the jobs rest no longer.
     is_due: bool,
     /// Whether somebody will end their rest.
     is_timed: bool,
     is_closed: bool,
+}
+
+/// What the thread has to do.
+enum Next {
+    /// These jobs, and whether somebody waits for one of them.
+    Jobs(VecDeque<Job>, bool),
+    /// Nothing, for as long as it had the patience.
+    Nothing,
+    /// To end.
+    End,
 }
 
 impl Records {
@@ -69,7 +92,10 @@ impl Records {
         let (sender, answer) = oneshot::channel();
         // The caller may have gone away; the work is done all the same.
         let job: Job = Box::new(move |store| drop(sender.send(work(store))));
-        self.push(job, |queue, waiting| queue.wake(waiting))?;
+        self.push(job, |queue, waiting| {
+            waiting.is_awaited = true;
+            queue.wake(waiting);
+        })?;
         answer.await.map_err(|_| closed())?
     }
 
@@ -154,25 +180,68 @@ impl Queue {
         }
     }
 
-    /// The jobs that are due, once there are any; none when there will be none.
-    fn next(&self) -> Option<VecDeque<Job>> {
+    /// What is to do, once there is something; without an end to the patience it waits for ever.
+    fn next(&self, patience: Option<Duration>) -> Next {
         let quiet = |waiting: &mut Waiting| !waiting.is_due;
-        let waiting = self.due.wait_while(self.lock(), quiet);
-        let mut waiting = waiting.expect("no holder of this lock panics");
+        let waiting = self.lock();
+        let mut waiting = match patience {
+            None => self.due.wait_while(waiting, quiet).expect("no holder of this lock panics"),
+            Some(limit) => {
+                let waited = self.due.wait_timeout_while(waiting, limit, quiet);
+                let (waiting, waited) = waited.expect("no holder of this lock panics");
+                if waited.timed_out() {
+                    return Next::Nothing;
+                }
+                waiting
+            }
+        };
         waiting.is_due = waiting.is_closed;
+        let is_awaited = std::mem::take(&mut waiting.is_awaited);
         let jobs = std::mem::take(&mut waiting.jobs);
-        (!jobs.is_empty() || !waiting.is_closed).then_some(jobs)
+        if jobs.is_empty() && waiting.is_closed { Next::End } else { Next::Jobs(jobs, is_awaited) }
     }
 }
 
 fn work(mut store: Store, queue: &Queue) {
-    while let Some(jobs) = queue.next() {
-        for job in jobs {
-            job(&mut store);
+    let mut patience = None;
+    loop {
+        match queue.next(patience) {
+            Next::Jobs(jobs, is_awaited) => {
+                for job in jobs {
+                    job(&mut store);
+                }
+                let pages = noted("the log of the database is not known", store.pages_in_log());
+                patience = pages.and_then(|pages| patience_for(pages, is_awaited));
+            }
+            Next::Nothing => {
+                noted("the log of the database grows", store.checkpoint());
+                // When that failed, it is tried again after the next job.
+                patience = None;
+            }
+            Next::End => return,
         }
     }
+}
+
+/// How long nothing must be to do until the log is brought into the file, after jobs for one of
+/// which somebody waited or not.
+fn patience_for(pages: u32, is_awaited: bool) -> Option<Duration> {
+    match pages {
+        ..ENOUGH => None,
+        MANY.. if !is_awaited => Some(Duration::ZERO),
+        ENOUGH.. => Some(PAUSE),
+    }
+}
+
+fn noted<T>(what: &'static str, result: Result<T>) -> Option<T> {
+    result
+        .inspect_err(|error| tracing::error!(error = error as &dyn std::error::Error, "{what}"))
+        .ok()
 }
 
 fn closed() -> Error {
     Error::unavailable("the daemon is ending").with_hint("try again when it has started anew")
 }
+
+#[cfg(test)]
+mod tests;
