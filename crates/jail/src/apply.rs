@@ -4,6 +4,7 @@
 //! namespaces and none over the host's. An error goes to the launcher as the step's name and the
 //! kernel's number; the end of the channel without one says that the agent runs.
 
+mod identity;
 mod mounts;
 mod walls;
 
@@ -20,6 +21,7 @@ use crate::plan::{Action, Step};
 use crate::seccomp::Filter;
 use crate::sys;
 
+pub(crate) use self::identity::Identity;
 pub(crate) use self::mounts::layer_folders;
 pub(crate) use self::walls::{become_root, has_landlock};
 
@@ -34,9 +36,6 @@ const FORGOTTEN: i32 = 32;
 
 /// What the launcher says when the ids are mapped.
 pub(crate) const MAPPED: &[u8] = b"mapped";
-/// What the launcher says when the record is on disk. Until then the process has touched nothing
-/// that outlives it.
-pub(crate) const RECORDED: &[u8] = b"recorded";
 /// What the process says right before it becomes the agent.
 pub(crate) const READY: &[u8] = b"ready";
 
@@ -62,12 +61,8 @@ pub(crate) struct Materials {
     pub(crate) saved: Option<OwnedFd>,
     /// The control groups.
     pub(crate) groups: Groups,
-    /// The agent's listening socket.
-    pub(crate) listener: OwnedFd,
     /// The agent's program.
     pub(crate) program: OwnedFd,
-    /// Its arguments, without those that are known at the hand-over.
-    pub(crate) settings: Vec<CString>,
     /// A folder of the host's that a weakened launcher forgets to close.
     pub(crate) forgotten: Option<OwnedFd>,
 }
@@ -80,7 +75,7 @@ impl Materials {
             Source::Path(_) => None,
         });
         let groups = &self.groups;
-        [&self.channel, &self.listener, &self.program]
+        [&self.channel, &self.program]
             .into_iter()
             .chain(mounts)
             .chain(&self.saved)
@@ -121,28 +116,22 @@ pub(crate) fn trouble_from(message: &[u8]) -> (String, i32) {
     (String::from_utf8_lossy(step).into_owned(), i32::from_ne_bytes(*number))
 }
 
-/// Carries out the steps and becomes the agent, each when the launcher says so.
+/// Waits until its ids are mapped, carries out the steps and becomes the agent.
 pub(crate) fn become_sandbox(steps: &[Step], materials: &mut Materials, filter: &Filter) -> ! {
-    await_word(materials, MAPPED);
-    let mut process = Process { materials, filter, layer: None, environment: variables() };
+    let mut word = [0_u8; 8];
+    match rustix::net::recv(&materials.channel, &mut word[..], RecvFlags::empty()) {
+        Ok((_, count)) if word.get(..count) == Some(MAPPED) => (),
+        // The launcher is gone, and there is no record: there must be no process either.
+        Ok(_) | Err(_) => sys::exit_now(1),
+    }
+    let environment = variables();
+    let mut process = Process { materials, filter, layer: None, identity: None, environment };
     let trouble = match process.run(steps) {
-        Ok(()) => {
-            await_word(process.materials, RECORDED);
-            process.hand_over()
-        }
+        Ok(()) => process.hand_over(),
         Err(trouble) => trouble,
     };
     tell(process.materials, &trouble);
     sys::exit_now(1)
-}
-
-/// Waits for the launcher. If that is gone there is no record, and there must be no process either.
-fn await_word(materials: &Materials, word: &[u8]) {
-    let mut heard = [0_u8; 16];
-    match rustix::net::recv(&materials.channel, &mut heard[..], RecvFlags::empty()) {
-        Ok((_, count)) if heard.get(..count) == Some(word) => (),
-        Ok(_) | Err(_) => sys::exit_now(1),
-    }
 }
 
 /// The process on its way.
@@ -151,6 +140,8 @@ struct Process<'a> {
     filter: &'a Filter,
     /// The memory layer, once it is mounted.
     layer: Option<OwnedFd>,
+    /// Which sandbox it is, once that is known.
+    identity: Option<Identity>,
     /// What the agent gets, as `NAME=value`.
     environment: Vec<CString>,
 }
@@ -211,8 +202,15 @@ impl Process<'_> {
             Action::ReadOnly { at } => mounts::read_only(at),
             Action::EnterRoot => mounts::enter_root(),
             Action::DropOldRoot => mounts::drop_old_root(),
-            Action::Hostname { name } => {
-                rustix::system::sethostname(name.as_bytes()).during("set the host name")
+            Action::AwaitIdentity => {
+                // Without a launcher there is no record, and there must be no process either.
+                let identity = Identity::receive(materials.channel.as_fd());
+                self.identity = Some(identity.unwrap_or_else(|| sys::exit_now(1)));
+                Ok(())
+            }
+            Action::Hostname => {
+                let name = self.identity.as_ref().map(|identity| identity.hostname.as_bytes());
+                rustix::system::sethostname(name.unwrap_or_default()).during("set the host name")
             }
             Action::Limit { resource, value } => walls::limit(*resource, *value),
             Action::NoNewPrivileges => {
@@ -253,7 +251,9 @@ impl Process<'_> {
         let up = |descriptor: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(descriptor, 128);
         // Closed at once: a later drop would close the number that it had, taken by then.
         let null = up(&mounts::open_null().during(step)?).during(step)?;
-        let listener = up(&materials.listener).during(step)?;
+        let nameless = io::Error::from(io::ErrorKind::NotConnected);
+        let identity = self.identity.as_ref().ok_or(nameless).during(step)?;
+        let listener = up(&identity.listener).during(step)?;
         let program = up(&materials.program).during(step)?;
         let layer = self.layer.as_ref().map(up).transpose().during(step)?;
         let work: Vec<OwnedFd> =
@@ -277,7 +277,7 @@ impl Process<'_> {
         if let Some(forgotten) = &materials.forgotten {
             sys::place(up(forgotten).during(step)?.as_fd(), FORGOTTEN).during(step)?;
         }
-        arguments.extend(materials.settings.iter().cloned());
+        arguments.extend(identity.settings.iter().cloned());
         Ok((program, arguments))
     }
 }

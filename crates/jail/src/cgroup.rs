@@ -5,12 +5,11 @@
 //! still answers when the work has used up all it may. A process enters by writing `0` itself:
 //! with old trees that costs microseconds where a parent's write waits for the scheduler.
 //!
-//! A unified tree without controllers, as beside old trees, has one group for both, in which the
-//! first process is born. To enter `cgroup.procs` later takes the kernel's lock on all thread
+//! A tree that only counts has one group for both. A unified tree without controllers, as beside
+//! old trees, is left alone: to enter its `cgroup.procs` takes the kernel's lock on all thread
 //! groups, and with it 10 to 20 ms of waiting on an idle machine (6.18), for nothing in return.
 
 pub(crate) mod detect;
-mod spare;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -20,7 +19,6 @@ use rustix::fs::{Access, AtFlags, Mode, OFlags};
 use rustix::process::Signal;
 
 use self::detect::{Controller, Tree, Version};
-pub(crate) use self::spare::Spare;
 use crate::defence::{Defence, Without};
 use crate::failure::{At, Outcome};
 use crate::folders;
@@ -47,8 +45,11 @@ const SOCKET_SHARE: u64 = 4;
 /// The groups of a sandbox where limits tell work and agent apart.
 const PARTS: &[&str] = &["agent", "work"];
 
-/// The group of a sandbox where nothing does.
+/// The group of a sandbox where nothing is limited.
 const WHOLE: &[&str] = &["all"];
+
+/// What stands for the name of a sandbox that is not known yet. No sandbox is called so.
+pub(crate) const NEXT: &str = "_next";
 
 /// One tree with our folder in it.
 #[derive(Debug)]
@@ -89,17 +90,6 @@ pub(crate) struct Groups {
     pub(crate) out_of_memory: Option<OwnedFd>,
 }
 
-impl Groups {
-    /// Adds those of another tree.
-    fn add(&mut self, other: Self) {
-        self.birth = self.birth.take().or(other.birth);
-        self.birth_door = self.birth_door.take().or(other.birth_door);
-        self.agent.extend(other.agent);
-        self.work.extend(other.work);
-        self.out_of_memory = self.out_of_memory.take().or(other.out_of_memory);
-    }
-}
-
 impl Trees {
     /// Finds the trees and makes our folder in each. A tree that refuses is not used.
     pub(crate) fn open(tag: &str, from: From) -> Self {
@@ -126,7 +116,6 @@ impl Trees {
 
     /// Removes our folders when nothing is in them any more.
     pub(crate) fn close(&self, tag: &str) {
-        self.remove_spare();
         for branch in &self.0 {
             // Busy means that sandboxes go on, here or below another data directory.
             if rustix::fs::unlinkat(&branch.above, tag, AtFlags::REMOVEDIR).is_err() {
@@ -150,21 +139,25 @@ impl Trees {
         self.pids().is_some_and(|branch| branch.version == Version::V2)
     }
 
-    /// Makes the groups of a sandbox, as far as they are not in `spare`.
-    pub(crate) fn make(
-        &self,
-        name: &str,
-        limits: &Limits,
-        without: &Without,
-        spare: &mut Spare,
-    ) -> Outcome<Groups> {
+    /// Makes the groups of a sandbox.
+    pub(crate) fn make(&self, name: &str, limits: &Limits, without: &Without) -> Outcome<Groups> {
         let mut groups = Groups::default();
-        for (index, branch) in self.0.iter().enumerate() {
-            let made = spare.take(index, branch, name, limits);
-            let made = made.map_or_else(|| branch.make(name, limits, without), Ok);
-            groups.add(made.at("make the control groups")?);
+        for branch in &self.0 {
+            branch.make(name, limits, without, &mut groups).at("make the control groups")?;
         }
         Ok(groups)
+    }
+
+    /// Whether groups can get another name: in old trees alone (`cgroup1_rename`).
+    pub(crate) fn can_rename(&self) -> bool {
+        self.0.iter().all(|branch| branch.version == Version::V1)
+    }
+
+    /// Gives the groups of [`NEXT`] to a sandbox that has none.
+    pub(crate) fn rename_next(&self, name: &str) -> Outcome<()> {
+        let rename =
+            |branch: &Branch| rustix::fs::renameat(&branch.folder, NEXT, &branch.folder, name);
+        self.0.iter().try_for_each(rename).at("rename the control groups")
     }
 
     /// Ends all work of a sandbox; false where no tree tells it from the agent, or where it is
@@ -232,16 +225,11 @@ impl Trees {
             let file = if branch.version == Version::V1 { v1 } else { v2 };
             branch.read(name, "work", file)?.trim().parse::<u64>().ok()
         };
-        let unified = self.0.iter().find(|branch| branch.version == Version::V2);
-        let cpu_us = unified.and_then(|branch| {
-            let part = branch.parts().last()?;
-            field(&branch.read(name, part, "cpu.stat")?, "usage_usec")
-        });
         Usage {
             memory_bytes: number(Controller::Memory, "memory.usage_in_bytes", "memory.current"),
             pids: number(Controller::Pids, "pids.current", "pids.current")
                 .and_then(|count| u32::try_from(count).ok()),
-            cpu_us,
+            cpu_us: self.0.iter().find_map(|branch| branch.cpu_us(name)),
             disk_bytes: None,
             inodes: None,
         }
@@ -280,7 +268,7 @@ impl Branch {
 
     /// The groups of each sandbox in this tree.
     fn parts(&self) -> &'static [&'static str] {
-        if self.controllers.is_empty() { WHOLE } else { PARTS }
+        if self.controllers == [Controller::CpuCount] { WHOLE } else { PARTS }
     }
 
     fn processes(&self, name: &str, part: &str) -> Vec<u32> {
@@ -310,7 +298,7 @@ impl Branch {
 
     /// Lets the groups below `parent` have our controllers. Old trees always do.
     fn pass_down(&self, parent: BorrowedFd<'_>) -> io::Result<()> {
-        if self.version == Version::V1 || self.controllers.is_empty() {
+        if self.version == Version::V1 {
             return Ok(());
         }
         let words: Vec<String> =
@@ -318,8 +306,13 @@ impl Branch {
         folders::write_value(parent, "cgroup.subtree_control", &words.join(" "))
     }
 
-    fn make(&self, name: &str, limits: &Limits, without: &Without) -> io::Result<Groups> {
-        let mut groups = Groups::default();
+    fn make(
+        &self,
+        name: &str,
+        limits: &Limits,
+        without: &Without,
+        groups: &mut Groups,
+    ) -> io::Result<()> {
         folders::make_folder(self.folder.as_fd(), name, 0o755)?;
         let own = folders::open_folder(self.folder.as_fd(), name)?;
         self.pass_down(own.as_fd())?;
@@ -327,8 +320,9 @@ impl Branch {
             folders::make_folder(own.as_fd(), part, 0o755)?;
         }
         if self.parts() == WHOLE {
-            groups.birth = Some(folders::open_folder(own.as_fd(), WHOLE[0])?);
-            return Ok(groups);
+            let all = folders::open_folder(own.as_fd(), WHOLE[0])?;
+            groups.agent.push(folders::open(all.as_fd(), "tasks", OFlags::WRONLY)?);
+            return Ok(());
         }
         let agent = folders::open_folder(own.as_fd(), "agent")?;
         let work = folders::open_folder(own.as_fd(), "work")?;
@@ -347,7 +341,7 @@ impl Branch {
             let counter = folders::open(work.as_fd(), self.kills_file(), OFlags::RDONLY)?;
             groups.out_of_memory = Some(counter);
         }
-        Ok(groups)
+        Ok(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -370,7 +364,7 @@ impl Branch {
                 Controller::Cpu if without.keeps(Defence::CpuLimit) => {
                     self.limit_cpu(group, limits.cpu_millis)?;
                 }
-                Controller::Memory | Controller::Pids | Controller::Cpu => (),
+                Controller::Memory | Controller::Pids | Controller::Cpu | Controller::CpuCount => {}
             }
         }
         Ok(())
@@ -407,6 +401,21 @@ impl Branch {
                 folders::write_value(group, "cpu.cfs_quota_us", &quota.to_string())
             }
             Version::V2 => folders::write_value(group, "cpu.max", &format!("{quota} {PERIOD_US}")),
+        }
+    }
+
+    /// The processor time of all that a sandbox did, microseconds.
+    fn cpu_us(&self, name: &str) -> Option<u64> {
+        let read =
+            |file: &str| folders::read_file(self.folder.as_fd(), &format!("{name}/{file}")).ok();
+        match self.version {
+            Version::V1 if self.controllers.contains(&Controller::CpuCount) => {
+                Some(read("cpuacct.usage")?.trim().parse::<u64>().ok()? / 1_000)
+            }
+            Version::V2 if self.controllers.contains(&Controller::Cpu) => {
+                field(&read("cpu.stat")?, "usage_usec")
+            }
+            Version::V1 | Version::V2 => None,
         }
     }
 

@@ -13,9 +13,10 @@
 //! ```
 //!
 //! Each sandbox does one thing at a time; what comes meanwhile waits in its queue. What is on
-//! disk is right at every moment: a record names the id range before it is used and the first
-//! process before that process does anything.
+//! disk is right at every moment: a record names the id range before anything on disk belongs to
+//! it, and the first process before that process knows which sandbox it is.
 
+mod birth;
 mod channel;
 mod end;
 mod host;
@@ -67,6 +68,7 @@ pub fn run(settings: Settings) -> Result<(), Failure> {
     let mut launcher = Launcher::new(host, settings)?;
     launcher.adopt();
     let ended = launcher.serve();
+    launcher.host.drop_body();
     launcher.host.trees.close(&launcher.host.folders.tag);
     ended
 }
@@ -75,6 +77,7 @@ const SOCKET: u64 = 0;
 const KEEPER: u64 = 1;
 const FIRST_TOKEN: u64 = 2;
 
+const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// How long nobody must have wanted anything before the next start's needs are made: whoever was
 /// answered last has work to do on the same processors.
 const QUIET: Timespec = Timespec { tv_sec: 0, tv_nsec: 3_000_000 };

@@ -24,8 +24,6 @@ pub(crate) struct Shape<'a> {
     pub(crate) layer: LayerShape,
     /// The ceilings.
     pub(crate) limits: &'a Limits,
-    /// The sandbox's name for itself.
-    pub(crate) hostname: &'a str,
     /// Which ids it has.
     pub(crate) ids: IdShape,
 }
@@ -128,8 +126,10 @@ pub(crate) enum Action {
     EnterRoot,
     /// Let go of the root that was.
     DropOldRoot,
+    /// Wait until it is known which sandbox this is, and its record is on disk.
+    AwaitIdentity,
     /// Set the host name.
-    Hostname { name: String },
+    Hostname,
     /// Set a resource limit.
     Limit { resource: Limited, value: u64 },
     /// Forbid that programs gain privilege.

@@ -1,8 +1,8 @@
 //! What the launcher writes down about a sandbox before it acts, and finds again after a crash.
 //!
 //! A record is a small text of `key=value` lines that is replaced by rename, so a reader sees the
-//! old one or the new one. It names the id range from before the first use until the folder is
-//! gone, and the first process from before that process does anything.
+//! old one or the new one. It names the id range from before anything on disk belongs to it until
+//! the folder is gone, and the first process from before that process knows which sandbox it is.
 
 use crate::request::{LayerPlace, Limits, Start};
 

@@ -1,12 +1,11 @@
 //! Finds out which control group tree has which controller. Pure: takes texts, returns a table.
 //!
 //! A controller belongs to the unified tree (v2) or to one old tree (v1), never to both. Mixed
-//! hosts are normal: old trees for the controllers and a unified tree beside them whose
-//! directories can still be killed at once.
+//! hosts are normal: old trees for the controllers and a unified tree beside them that has none.
 
 use std::path::{Path, PathBuf};
 
-/// What limits a sandbox.
+/// What limits or measures a sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Controller {
     /// Memory.
@@ -15,11 +14,13 @@ pub(crate) enum Controller {
     Pids,
     /// Processor time.
     Cpu,
+    /// Counts processor time, in old trees; in the unified tree the one before does.
+    CpuCount,
 }
 
 impl Controller {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Memory, Self::Pids, Self::Cpu];
+    pub(crate) const ALL: [Self; 4] = [Self::Memory, Self::Pids, Self::Cpu, Self::CpuCount];
 
     /// The kernel's word, which is our control's word too.
     pub(crate) fn as_str(self) -> &'static str {
@@ -27,6 +28,7 @@ impl Controller {
             Self::Memory => "memory",
             Self::Pids => "pids",
             Self::Cpu => "cpu",
+            Self::CpuCount => "cpuacct",
         }
     }
 }
@@ -74,11 +76,10 @@ pub(crate) fn trees(mountinfo: &str, unified: impl Fn(&Path) -> String) -> Vec<T
         let has =
             |controller: &Controller| words.split_whitespace().any(|w| w == controller.as_str());
         let controllers: Vec<Controller> = Controller::ALL.into_iter().filter(has).collect();
-        let seen = trees.iter().any(|tree| {
-            tree.version == Version::V2 && version == Version::V2
-                || controllers.iter().any(|controller| tree.controllers.contains(controller))
-        });
-        if !seen && (version == Version::V2 || !controllers.is_empty()) {
+        let seen = trees
+            .iter()
+            .any(|tree| controllers.iter().any(|controller| tree.controllers.contains(controller)));
+        if !seen && !controllers.is_empty() {
             trees.push(Tree { version, mount, controllers });
         }
     }

@@ -215,9 +215,7 @@ impl Launcher {
         if result.is_ok()
             && let Some(sandbox) = self.sandboxes.remove(name)
         {
-            if let Some(ranges) = &mut self.host.ranges {
-                ranges.allotment.release(sandbox.record.range);
-            }
+            self.host.release_range(sandbox.record.range);
             for (number, request) in sandbox.queue {
                 self.take_for_sandbox(number, request);
             }

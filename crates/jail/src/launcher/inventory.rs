@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 use rustix::process::Signal;
 
 use super::{Launcher, Running, Sandbox, Watched};
+use crate::cgroup;
 use crate::check;
 use crate::folders;
 use crate::process;
@@ -43,6 +44,8 @@ impl Launcher {
                 self.remove_groups(&name);
             }
         }
+        // An earlier launcher's process that never became a sandbox ends with its channel.
+        self.end_strangers(cgroup::NEXT);
         self.clean_images();
     }
 

@@ -1,39 +1,63 @@
 //! What the next start needs and does not depend on it, made while nobody waits.
 //!
-//! A network namespace, a mapped host image and control groups take half of a start's time. They
-//! are made in advance for one start, empty and without a process. Nothing of them is on disk; the
-//! groups are removed at the end, the rest vanishes with the process.
+//! Most sandboxes have the built-in image, a memory layer and the limits of the one before. For
+//! such a one a first process is made ahead: by the same steps in the same order as any other, it
+//! stops where its identity is needed, has run nothing of the image, and becomes one sandbox or
+//! none. Where that cannot be (another shape, trees whose groups cannot be renamed), a network
+//! namespace and a mapped image are ready at least. There is one of each; nothing of it is on
+//! disk, and all of it ends with the launcher.
 
 use std::os::fd::OwnedFd;
 
+use super::birth::{Born, channel_pair};
 use super::host::{Host, Ranges};
-use crate::apply::Source;
-use crate::cgroup::{self, Groups};
+use crate::apply::{Materials, Source};
+use crate::cgroup::NEXT;
 use crate::check::HOST_IMAGE;
 use crate::defence::Defence;
 use crate::failure::Outcome;
-use crate::request::Limits;
+use crate::plan::{ImageShape, LayerShape, Shape};
+use crate::request::{LayerPlace, Limits, Start};
 
 type Trees = Vec<(&'static str, Source)>;
 
 /// What is ready.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Spare {
     network: Option<OwnedFd>,
     /// The range that the next new sandbox gets.
     range: Option<u32>,
     /// The built-in image's trees, with the range that they are mapped for.
     trees: Option<(u32, Trees)>,
-    /// Control groups for limits like those of the sandbox before.
-    groups: cgroup::Spare,
+    body: Option<Body>,
+    /// The limits of the sandbox before.
     limits: Option<Limits>,
     /// Whether nothing was taken since it was made.
     is_fresh: bool,
 }
 
+/// A first process that knows everything but which sandbox it is.
+struct Body {
+    born: Born,
+    range: u32,
+    limits: Limits,
+}
+
+impl Body {
+    fn fits(&self, start: &Start) -> bool {
+        start.image == HOST_IMAGE
+            && start.layer == LayerPlace::Memory
+            && start.limits == self.limits
+            && self.born.is_well()
+    }
+}
+
 impl Ranges {
     /// The range for a new sandbox.
-    pub(super) fn next_range(&mut self) -> Outcome<u32> {
+    pub(super) fn next_range(&mut self, start: &Start) -> Outcome<u32> {
+        if let Some(body) = self.spare.body.as_ref().filter(|body| body.fits(start)) {
+            return Ok(body.range);
+        }
         self.spare.range.take().map_or_else(|| self.allotment.allot(), Ok)
     }
 }
@@ -48,6 +72,23 @@ impl Host {
     pub(super) fn prepare_spare(&mut self) {
         let Some(ranges) = &mut self.ranges else { return };
         ranges.spare.is_fresh = true;
+        let wanted = ranges.spare.limits;
+        let has_body = |body: &Body| Some(body.limits) == wanted && body.born.is_well();
+        if ranges.spare.body.as_ref().is_some_and(has_body) {
+            return;
+        }
+        self.drop_body();
+        self.prepare_parts();
+        if let Some(limits) = wanted.filter(|_| self.trees.can_rename()) {
+            let body = self.make_body(limits).ok();
+            if let Some(ranges) = &mut self.ranges {
+                ranges.spare.body = body;
+            }
+        }
+    }
+
+    fn prepare_parts(&mut self) {
+        let Some(ranges) = &mut self.ranges else { return };
         if ranges.spare.network.is_none() && self.without.keeps(Defence::NetworkNamespace) {
             ranges.spare.network = ranges.network.make().ok();
         }
@@ -58,22 +99,75 @@ impl Host {
         let wanted = ranges.spare.range.filter(|range| mapped != Some(*range));
         let made =
             wanted.and_then(|range| Some((range, self.image_trees(HOST_IMAGE, range).ok()?)));
-        let Some(ranges) = &mut self.ranges else { return };
-        ranges.spare.trees = made.or(ranges.spare.trees.take());
-        if let Some(limits) = ranges.spare.limits {
-            drop(self.trees.make_spare(&mut ranges.spare.groups, &limits, &self.without));
+        if let (Some(ranges), Some(made)) = (&mut self.ranges, made) {
+            ranges.spare.trees = Some(made);
         }
     }
 
-    /// The control groups of a sandbox.
-    pub(super) fn take_groups(&mut self, name: &str, limits: &Limits) -> Outcome<Groups> {
-        let Some(ranges) = &mut self.ranges else {
-            let nothing = &mut cgroup::Spare::default();
-            return self.trees.make(name, limits, &self.without, nothing);
+    /// Makes a first process of the parts.
+    fn make_body(&mut self, limits: Limits) -> Outcome<Body> {
+        let range = self.ranges.as_mut().and_then(|ranges| ranges.spare.range);
+        let range = range.ok_or_else(|| crate::failure::refused("there is no range of ids"))?;
+        // What an earlier launcher left; where something is still on its way out, making fails.
+        drop(self.trees.remove(NEXT));
+        let (channel, theirs) = channel_pair()?;
+        let mut materials = Materials {
+            channel: theirs,
+            trees: self.take_trees(HOST_IMAGE, range)?,
+            layer: None,
+            saved: None,
+            groups: self.trees.make(NEXT, &limits, &self.without)?,
+            program: self.program()?,
+            forgotten: self.forgotten()?,
         };
-        ranges.spare.limits = Some(*limits);
+        let network = self.take_network()?;
+        let shape = Shape {
+            image: ImageShape::Host,
+            layer: LayerShape::NewMemory,
+            limits: &limits,
+            ids: self.ids(),
+        };
+        let born = self.give_birth(&shape, (range, network), channel, &mut materials)?;
+        if let Some(ranges) = &mut self.ranges {
+            ranges.spare.range = None;
+        }
+        Ok(Body { born, range, limits })
+    }
+
+    /// The first process that is ready for this start of a sandbox with this range, if one is.
+    /// Its groups are the sandbox's from now on.
+    pub(super) fn take_body(&mut self, start: &Start, range: u32) -> Outcome<Option<Born>> {
+        let Some(ranges) = &mut self.ranges else { return Ok(None) };
+        ranges.spare.limits = Some(start.limits);
         ranges.spare.is_fresh = false;
-        self.trees.make(name, limits, &self.without, &mut ranges.spare.groups)
+        let Some(body) = ranges.spare.body.take_if(|body| body.range == range) else {
+            return Ok(None);
+        };
+        if body.fits(start) && self.trees.rename_next(&start.sandbox).is_ok() {
+            return Ok(Some(body.born));
+        }
+        body.born.end();
+        drop(self.trees.remove(NEXT));
+        Ok(None)
+    }
+
+    /// Ends the first process that is ready, and all that it had.
+    pub(super) fn drop_body(&mut self) {
+        let body = self.ranges.as_mut().and_then(|ranges| ranges.spare.body.take());
+        if let Some(body) = body {
+            body.born.end();
+            self.release_range(body.range);
+        }
+        drop(self.trees.remove(NEXT));
+    }
+
+    /// Gives back the range of a sandbox that is gone, or that never became one.
+    pub(super) fn release_range(&mut self, range: u32) {
+        let Some(ranges) = &mut self.ranges else { return };
+        if let Some(body) = ranges.spare.body.take_if(|body| body.range == range) {
+            body.born.end();
+        }
+        ranges.allotment.release(range);
     }
 
     /// An image's trees for a sandbox with this range.

@@ -4,38 +4,23 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, Gid, Mode, Uid};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::Signal;
 
+use super::birth::{Born, channel_pair};
 use super::{Age, Launcher, Running, Sandbox, Task, Watched, host};
-use crate::apply::{self, Materials};
+use crate::apply::{self, Identity, Materials};
 use crate::check::HOST_IMAGE;
 use crate::defence::Defence;
 use crate::failure::{At, Outcome, not_found, refused, unsupported};
 use crate::folders;
-use crate::owner;
-use crate::plan::{self, ImageShape, LayerShape, Saved, Shape};
+use crate::plan::{ImageShape, LayerShape, Saved, Shape};
 use crate::process;
 use crate::record::{Process, Record, State};
 use crate::request::{Answer, Failure, FailureKind, LayerPlace, Start, Started};
-use crate::sys::{self, Cloned};
 
 /// Connections that may wait for the agent.
 const BACKLOG: i32 = 128;
-
-/// A first process that waits for the launcher's word.
-struct Born {
-    pid: u32,
-    pidfd: OwnedFd,
-    channel: OwnedFd,
-}
-
-impl Born {
-    fn say(&self, word: &[u8]) -> Outcome<()> {
-        let said = rustix::net::send(&self.channel, word, SendFlags::NOSIGNAL);
-        said.map(drop).at("start the first process")
-    }
-}
 
 impl Launcher {
     /// Starts a sandbox, or answers with the one that runs.
@@ -95,7 +80,9 @@ impl Launcher {
             return Ok(());
         }
         let range = match &mut self.host.ranges {
-            Some(ranges) if self.host.without.keeps(Defence::IdRange) => ranges.next_range()?,
+            Some(ranges) if self.host.without.keeps(Defence::IdRange) => {
+                ranges.next_range(start)?
+            }
             Some(ranges) => ranges.block.first + 2 * crate::request::RANGE_IDS,
             None => 0,
         };
@@ -149,13 +136,11 @@ impl Launcher {
         let name = start.sandbox.as_str();
         let record = self.sandboxes.get(name).map(|sandbox| sandbox.record.clone());
         let mut record = record.ok_or_else(|| not_found("the sandbox is gone"))?;
-        // Closing what the first process was given can wait until that is on its way.
-        let (born, _given) = self.give_birth(start, record.range)?;
-        let map = self.host.map(record.range);
-        let mapped = map.write(born.pid).at("map the sandbox's ids");
-        let recorded = mapped.and_then(|()| {
-            born.say(apply::MAPPED)?;
-            let started = process::started(born.pid).at("look at the first process")?;
+        let listener = self.listen(name)?;
+        // Closing what a new process was given can wait until that is on its way.
+        let (born, _given) = self.first_process(start, record.range)?;
+        let started = process::started(born.pid).at("look at the first process");
+        let recorded = started.and_then(|started| {
             let boot = self.host.boot.clone();
             record.state = State::Running(Process { pid: born.pid, started, boot });
             if age == Age::New {
@@ -163,14 +148,18 @@ impl Launcher {
             } else {
                 self.write_record(name, &record)?;
             }
-            born.say(apply::RECORDED)?;
+            let (hostname, settings) = (start.hostname.clone(), self.settings(start));
+            born.introduce(&Identity { hostname, listener, settings })?;
             let token = self.follow(born.channel.as_fd())?;
             Ok((token, self.follow(born.pidfd.as_fd())?))
         });
-        let (channel_token, token) = recorded.inspect_err(|_| {
-            drop(process::signal(born.pidfd.as_fd(), Signal::KILL));
-            process::await_end(&born.pidfd);
-        })?;
+        let (channel_token, token) = match recorded {
+            Ok(tokens) => tokens,
+            Err(failure) => {
+                born.end();
+                return Err(failure);
+            }
+        };
         self.watched.insert(channel_token, Watched::Channel(name.to_owned()));
         self.watched.insert(token, Watched::Process(name.to_owned()));
         if let Some(sandbox) = self.sandboxes.get_mut(name) {
@@ -182,9 +171,11 @@ impl Launcher {
         Ok(())
     }
 
-    /// Makes the first process with all that it needs. It waits for the launcher's word, and ends
-    /// if the launcher does.
-    fn give_birth(&mut self, start: &Start, range: u32) -> Outcome<(Born, Materials)> {
+    /// A first process for a sandbox: the one that is ready, or a new one.
+    fn first_process(&mut self, start: &Start, range: u32) -> Outcome<(Born, Option<Materials>)> {
+        if let Some(born) = self.host.take_body(start, range)? {
+            return Ok((born, None));
+        }
         let name = start.sandbox.as_str();
         let folder = self.host.folders.sandbox(name).at("open the sandbox's folder")?;
         let saved = if folders::exists(folder.as_fd(), "layer") { Saved::Yes } else { Saved::No };
@@ -192,7 +183,6 @@ impl Launcher {
             image: if start.image == HOST_IMAGE { ImageShape::Host } else { ImageShape::Imported },
             layer: LayerShape::of(start.layer, saved),
             limits: &start.limits,
-            hostname: &start.hostname,
             ids: self.host.ids(),
         };
         let layer = (start.layer == LayerPlace::Disk)
@@ -210,55 +200,13 @@ impl Launcher {
             trees: self.host.take_trees(&start.image, range)?,
             layer,
             saved,
-            groups: self.host.take_groups(name, &start.limits)?,
-            listener: self.listen(folder.as_fd())?,
-            program: rustix::io::fcntl_dupfd_cloexec(&self.host.program, 3)
-                .at("copy the program")?,
-            settings: self.settings(start),
-            forgotten: self.forgotten()?,
+            groups: self.host.trees.make(name, &start.limits, &self.host.without)?,
+            program: self.host.program()?,
+            forgotten: self.host.forgotten()?,
         };
         let network = self.host.take_network()?;
-        let born = self.clone_into(&shape, (range, network), channel, &mut materials)?;
-        Ok((born, materials))
-    }
-
-    fn clone_into(
-        &self,
-        shape: &Shape<'_>,
-        (range, network): (u32, Option<OwnedFd>),
-        channel: OwnedFd,
-        materials: &mut Materials,
-    ) -> Outcome<Born> {
-        let without = &self.host.without;
-        let steps: Vec<plan::Step> = plan::plan(shape, without);
-        let namespaces = plan::namespaces(shape.ids, without);
-        let birth = materials.groups.birth.take();
-        let filter = &self.host.filter;
-        // The child must never come back from here: it would go on as a second launcher.
-        let make = || match sys::clone(namespaces, birth.as_ref().map(AsFd::as_fd)) {
-            Ok(Cloned::Child) => {
-                drop(channel);
-                apply::become_sandbox(&steps, materials, filter)
-            }
-            Ok(Cloned::Parent { pid, pidfd }) => Ok(Born { pid, pidfd, channel }),
-            Err(error) => Err(error),
-        };
-        let born = match (&self.host.ranges, network) {
-            (Some(ranges), Some(network)) if without.keeps(Defence::NamespaceOwner) => {
-                let make = || owner::owned_by(range, make).and_then(|made| made);
-                ranges.network.within(&network, make)?
-            }
-            (Some(ranges), Some(network)) => ranges.network.within(&network, make)?,
-            (Some(_) | None, _) => make(),
-        };
-        born.at("make the first process")
-    }
-
-    /// The image store's folder, where a test build leaves out that descriptors are closed.
-    fn forgotten(&self) -> Outcome<Option<OwnedFd>> {
-        let forgets = !self.host.without.keeps(Defence::Descriptors);
-        let copy = || rustix::io::fcntl_dupfd_cloexec(&self.host.folders.images, 3);
-        forgets.then(copy).transpose().at("forget a descriptor")
+        let born = self.host.give_birth(&shape, (range, network), channel, &mut materials)?;
+        Ok((born, Some(materials)))
     }
 
     /// What the agent is told.
@@ -297,8 +245,9 @@ impl Launcher {
     }
 
     /// Binds the agent's socket for the daemon's account alone.
-    fn listen(&self, folder: BorrowedFd<'_>) -> Outcome<OwnedFd> {
-        let (step, name) = ("bind the agent's socket", "agent.sock");
+    fn listen(&self, sandbox: &str) -> Outcome<OwnedFd> {
+        let folder = self.host.folders.sandbox(sandbox).at("open the sandbox's folder")?;
+        let (folder, step, name) = (folder.as_fd(), "bind the agent's socket", "agent.sock");
         folders::remove_name(folder, name, AtFlags::empty()).at(step)?;
         let flags = SocketFlags::CLOEXEC;
         let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
@@ -391,18 +340,4 @@ fn step_failed(message: &[u8]) -> Failure {
         0 => Failure { kind: FailureKind::Kernel, message: step, errno: None, hint: None },
         errno => crate::failure::kernel(&step, &std::io::Error::from_raw_os_error(errno)),
     }
-}
-
-/// Two ends of a packet channel, the second one out of the way of low numbers.
-fn channel_pair() -> Outcome<(OwnedFd, OwnedFd)> {
-    let step = "make a channel";
-    let (ours, theirs) = rustix::net::socketpair(
-        AddressFamily::UNIX,
-        SocketType::SEQPACKET,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .at(step)?;
-    let theirs = rustix::io::fcntl_dupfd_cloexec(&theirs, 64).at(step)?;
-    Ok((ours, theirs))
 }

@@ -219,11 +219,6 @@ pub(super) fn walls(shape: &Shape<'_>) -> Vec<Step> {
     let limit = |resource, value| Action::Limit { resource, value };
     let mut steps = vec![
         wall(
-            Defence::UtsNamespace,
-            Action::Hostname { name: shape.hostname.to_owned() },
-            "the host's name is nobody's business",
-        ),
-        wall(
             Defence::OpenFiles,
             // The agent itself needs some; it gives its commands the exact number.
             limit(Limited::OpenFiles, u64::from(limits.open_files.max(1_024))),
@@ -256,6 +251,11 @@ pub(super) fn walls(shape: &Shape<'_>) -> Vec<Step> {
             Action::Landlock,
             "a tree that is reached by a way around the mounts still cannot be opened",
         ),
+        step(
+            Action::AwaitIdentity,
+            "what came before is the same for every sandbox of this shape and may be done ahead",
+        ),
+        wall(Defence::UtsNamespace, Action::Hostname, "the host's name is nobody's business"),
         wall(
             Defence::Seccomp,
             Action::Seccomp,

@@ -10,7 +10,7 @@ const LIMITS: Limits = Limits {
 };
 
 fn shape(image: ImageShape, layer: LayerShape, ids: IdShape) -> Shape<'static> {
-    Shape { image, layer, limits: &LIMITS, hostname: "box", ids }
+    Shape { image, layer, limits: &LIMITS, ids }
 }
 
 fn check(name: &str, shape: &Shape<'_>) {
@@ -43,6 +43,8 @@ fn the_walls_stand_in_the_order_that_the_kernel_needs() {
         Action::NoNewPrivileges,
         Action::BoundingSet,
         Action::Landlock,
+        Action::AwaitIdentity,
+        Action::Hostname,
         Action::Seccomp,
         Action::Capabilities,
         Action::CloseDescriptors,

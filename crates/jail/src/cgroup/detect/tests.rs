@@ -36,19 +36,23 @@ fn each_controller_is_found_where_it_lives() {
         "hugetlb\n",
         &[
             "V1 /sys/fs/cgroup/cpu cpu",
+            "V1 /sys/fs/cgroup/cpuacct cpuacct",
             "V1 /sys/fs/cgroup/memory memory",
             "V1 /sys/fs/cgroup/pids pids",
-            "V2 /sys/fs/cgroup/unified ",
         ],
     );
     check(UNIFIED, "cpuset cpu io memory pids\n", &["V2 /sys/fs/cgroup memory,pids,cpu"]);
-    check(UNIFIED, "\n", &["V2 /sys/fs/cgroup "]);
+    check(UNIFIED, "\n", &[]);
     check("", "", &[]);
 }
 
 #[test]
 fn a_tree_counts_once_and_only_from_its_root() {
-    check(JOINED, "", &["V1 /sys/fs/cgroup/cpu,cpuacct cpu", "V1 /sys/fs/cgroup/memory memory"]);
+    check(
+        JOINED,
+        "",
+        &["V1 /sys/fs/cgroup/cpu,cpuacct cpu,cpuacct", "V1 /sys/fs/cgroup/memory memory"],
+    );
 }
 
 #[test]
