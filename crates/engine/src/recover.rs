@@ -12,6 +12,9 @@
 //! ```
 //!
 //! Deadlines that passed while no daemon ran come first: nothing that is overdue is adopted.
+//!
+//! The record of a command is written a moment after its start, so that a sandbox may run one that
+//! has none. It gets its record then.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,12 +25,13 @@ use infield_domain::isolation::Enforcement;
 use infield_domain::lifecycle::{Cause, Event, Reason, State};
 use infield_domain::provider::Found;
 use infield_domain::sandbox::Sandbox;
-use infield_domain::{Kind, Principal, Result, SandboxId};
-use infield_store::{ExecutionRow, SandboxRow};
+use infield_domain::{ExecutionId, Kind, Principal, Result, SandboxId};
+use infield_store::{ExecutionRow, SandboxRow, Store};
 
 use crate::create::Use;
 use crate::driver::queue::Wish;
 use crate::driver::{Driver, Seat};
+use crate::gate::clipped;
 use crate::lease::{Lease, Tenancy, lost, outcome_word};
 use crate::{Engine, schedule};
 
@@ -162,11 +166,13 @@ impl Engine {
             driver = driver.enforced_by(enforcement);
         }
         let driver = driver.beginning_with(begin.event);
-        let overdue = schedule::due(&seat.sandbox(), quiet(&seat, &open), self.now());
-        let still_running = match overdue {
-            Some(_) => Vec::new(),
-            None => self.find_again(&seat, &open).await,
-        };
+        let due = |is_working| schedule::due(&seat.sandbox(), work(&seat, is_working), self.now());
+        let mut overdue = due(!open.is_empty());
+        let mut still_running = Vec::new();
+        if !matches!(overdue, Some(Wish::Delete(_))) {
+            still_running = self.find_again(&seat, &open).await;
+            overdue = due(!open.is_empty() || !still_running.is_empty());
+        }
         for row in &open {
             if !still_running.contains(&row.execution.id) {
                 let reason = seat.sandbox().cause.as_ref().map(|cause| cause.reason);
@@ -198,30 +204,59 @@ impl Engine {
         }
     }
 
-    /// Takes up the commands that still run, and records the ends of those that do not.
-    async fn find_again(
-        &self,
-        seat: &Arc<Seat>,
-        open: &[ExecutionRow],
-    ) -> Vec<infield_domain::ExecutionId> {
-        if open.is_empty() || seat.sandbox().state != State::Running {
+    /// Takes up the commands that the inside knows, and records those that have no record. Gives
+    /// them.
+    async fn find_again(&self, seat: &Arc<Seat>, open: &[ExecutionRow]) -> Vec<ExecutionId> {
+        if seat.sandbox().state != State::Running {
             return Vec::new();
         }
-        let Some(inside) = self.step_inside(seat) else { return Vec::new() };
-        let current = match inside.guest.executions().await {
-            Ok(current) => current,
-            Err(error) => {
-                tracing::warn!(id = %seat.id, %error, "the commands of a sandbox are not known");
-                Vec::new()
-            }
+        // Asked without stepping inside: a sandbox does not work because a daemon started.
+        let known = match self.provider().guest(&seat.id).executions().await {
+            Ok(current) => self.with_records(seat, current).await,
+            Err(error) => Err(error),
         };
-        let mut found = Vec::new();
-        for row in open {
-            let Some(now) = current.iter().find(|now| now.id == row.execution.id) else { continue };
-            found.push(row.execution.id.clone());
-            self.take_up(seat, now.clone());
+        let (current, unrecorded) = known.unwrap_or_else(|error| {
+            tracing::warn!(id = %seat.id, %error, "the commands of a sandbox are not known");
+            (Vec::new(), Vec::new())
+        });
+        for row in &unrecorded {
+            self.record_found(row.clone());
         }
-        found
+        let is_open = |now: &&Execution| open.iter().any(|row| row.execution.id == now.id);
+        let unrecorded = unrecorded.into_iter().map(|row| row.execution);
+        let found: Vec<_> = current.iter().filter(is_open).cloned().chain(unrecorded).collect();
+        let ids = found.iter().map(|execution| execution.id.clone()).collect();
+        for execution in found {
+            self.take_up(seat, execution);
+        }
+        ids
+    }
+
+    /// The commands that an inside told of, and those among them that have no record and would
+    /// still have it.
+    async fn with_records(
+        &self,
+        seat: &Arc<Seat>,
+        current: Vec<Execution>,
+    ) -> Result<(Vec<Execution>, Vec<ExecutionRow>)> {
+        let (sandbox_id, since) = (seat.id.clone(), self.now().saturating_sub(REMEMBER_MS));
+        let lookup = move |store: &mut Store| {
+            let mut unrecorded = Vec::new();
+            for execution in current.iter().filter(|execution| execution.started_at > since) {
+                if store.execution(&execution.id)?.is_none() {
+                    let execution = Execution { ending: None, ..execution.clone() };
+                    unrecorded.push(ExecutionRow { sandbox_id: sandbox_id.clone(), execution });
+                }
+            }
+            Ok((current, unrecorded))
+        };
+        self.records().call(lookup).await
+    }
+
+    fn record_found(&self, row: ExecutionRow) {
+        let detail = format!("{} {}", row.execution.id, clipped(&row.execution.command));
+        self.note_system("execution.start", row.sandbox_id.as_str(), &detail);
+        self.records().post("execution", move |store| store.put_execution(&row));
     }
 
     fn take_up(&self, seat: &Arc<Seat>, execution: Execution) {
@@ -278,9 +313,9 @@ impl Recovery {
     }
 }
 
-/// The work of a sandbox as the records tell it: an open command may still run.
-fn quiet(seat: &Seat, open: &[ExecutionRow]) -> schedule::Work {
-    schedule::Work { working: !open.is_empty(), active_at: seat.activity.active_at() }
+/// The work of a sandbox, when a command of it may still run or not.
+fn work(seat: &Seat, is_working: bool) -> schedule::Work {
+    schedule::Work { working: is_working, active_at: seat.activity.active_at() }
 }
 
 #[cfg(test)]

@@ -264,8 +264,8 @@ impl Engine {
         })
     }
 
-    /// Starts the command, and records it while it starts: the record is there before the caller
-    /// learns the id.
+    /// Starts the command, and records it without waiting for that: whoever asks for the record
+    /// later finds it, and a daemon that ends before it is written leaves the command to recovery.
     async fn launch(
         &self,
         about: &About<'_>,
@@ -275,10 +275,10 @@ impl Engine {
     ) -> Result<Process> {
         let sandbox_id = about.handle.seat.id.clone();
         let row = ExecutionRow { sandbox_id: sandbox_id.clone(), execution: execution.clone() };
-        let recorded = self.records().call(move |store| store.put_execution(&row));
+        // Its thread would be woken just when the command is made, and take a processor from it.
+        self.records().post("execution", move |store| store.put_execution(&row));
         let guest = &*about.handle.guest;
-        let spawned = spawn_first(guest, command, prepared.attempts, prepared.missing);
-        let (spawned, recorded) = tokio::join!(spawned, recorded);
+        let spawned = spawn_first(guest, command, prepared.attempts, prepared.missing).await;
         if spawned.is_err() {
             // A command that never started is recorded as one that its shell did not find.
             let ending = Ending { exit_code: 127, signal: None, stopped_by: None, wall_ms: 0 };
@@ -286,7 +286,7 @@ impl Engine {
             let row = ExecutionRow { sandbox_id, execution };
             self.records().post("execution", move |store| store.put_execution(&row));
         }
-        recorded.and(spawned)
+        spawned
     }
 
     async fn enter_temporary(&self, who: &Principal, create: CreateSandbox) -> Result<Inside> {

@@ -2,14 +2,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use infield_domain::Principal;
-use infield_domain::command::Stream;
+use infield_domain::command::{Command, OnDisconnect, Stdin, Stream};
+use infield_domain::guest::Guest;
 use infield_domain::provider::Running;
 use infield_domain::sandbox::Retention;
 use infield_testkit::{FakeProvider, Operation, eventually};
 
 use super::*;
 use crate::testing::{Daemon, SOON, named};
-use crate::{CommandLine, CreateSandbox, OutputRequest, RunCommand, RunOptions, Target};
+use crate::{CommandLine, CreateSandbox, ListAudit, OutputRequest, RunCommand, RunOptions, Target};
 
 const FOREVER: Duration = Duration::from_secs(3_600);
 
@@ -42,6 +43,13 @@ impl Scene {
 
     fn state(&self, daemon: &Daemon) -> Sandbox {
         daemon.run(daemon.engine.get_sandbox(&self.who, "web")).expect("recorded")
+    }
+
+    /// Starts of commands in the audit trail.
+    fn starts(&self, daemon: &Daemon) -> usize {
+        let list = ListAudit { subject: None, who: None, limit: 1_000, cursor: None };
+        let page = daemon.run(daemon.engine.list_audit(&self.who, list)).expect("listed");
+        page.items.iter().filter(|record| record.action == "execution.start").count()
     }
 
     /// Begins something that hangs in the provider, and kills the daemon in the middle of it.
@@ -165,6 +173,77 @@ fn running_sandboxes_and_commands_are_found_again() {
         assert!(begun.elapsed() < SOON, "the end is not recorded");
     }
     assert_eq!(recorded().map(|ending| ending.exit_code), Some(5));
+}
+
+/// Starts a command behind the back of the daemon, as if it had ended before it wrote the record.
+fn start_unrecorded(daemon: &Daemon, inside: &dyn Guest, text: &str) -> ExecutionId {
+    let id = crate::names::execution_id();
+    let command = Command {
+        id: id.clone(),
+        argv: ["sh", "-c", text].map(str::to_owned).to_vec(),
+        environment: Default::default(),
+        working_directory: "/workspace".parse().expect("a path"),
+        user: "root".to_owned(),
+        stdin: Stdin::Empty,
+        terminal: None,
+        timeout_ms: None,
+        on_disconnect: OnDisconnect::Continue,
+    };
+    drop(daemon.run(inside.spawn(command)).expect("starts"));
+    id
+}
+
+#[test]
+fn commands_without_a_record_get_one() {
+    let scene = Scene::new();
+    let (daemon, sandbox) = scene.with_sandbox(named("web"));
+    let inside = scene.provider.inside(&sandbox.id).expect("it runs");
+    let over = start_unrecorded(&daemon, &*inside, "exit 5");
+    let running = start_unrecorded(&daemon, &*inside, "hang");
+    daemon.kill();
+    let daemon = scene.daemon();
+    let known = daemon.run(daemon.engine.list_executions(&scene.who, "web")).expect("listed");
+    let mut known: Vec<_> = known.into_iter().map(|record| record.execution.id).collect();
+    known.sort();
+    let mut expected = vec![over.clone(), running.clone()];
+    expected.sort();
+    assert_eq!(known, expected);
+    let ended = |daemon: &Daemon, id: &ExecutionId| {
+        let (id, sandbox_id) = (id.clone(), sandbox.id.clone());
+        let row = daemon.run(daemon.engine.records().call(move |store| store.execution(&id)));
+        let row = row.expect("read").expect("recorded");
+        assert_eq!(row.sandbox_id, sandbox_id);
+        row.execution.ending.map(|ending| ending.exit_code)
+    };
+    let begun = std::time::Instant::now();
+    while ended(&daemon, &over).is_none() {
+        assert!(begun.elapsed() < SOON, "the end is not recorded");
+    }
+    assert_eq!(ended(&daemon, &over), Some(5));
+    assert_eq!(ended(&daemon, &running), None);
+    daemon.run(daemon.engine.stop_execution(&scene.who, &running)).expect("stopped");
+    // The next daemon finds nothing new.
+    daemon.kill();
+    let audit = scene.starts(&scene.daemon());
+    assert_eq!(audit, 2, "each was noted once");
+}
+
+#[test]
+fn a_single_use_sandbox_whose_command_has_no_record_is_not_taken_from_it() {
+    let scene = Scene::new();
+    let daemon = scene.daemon();
+    let made =
+        daemon.run(daemon.engine.make_sandbox(&scene.who, CreateSandbox::standard(), Use::Single));
+    let id = made.expect("made").id.clone();
+    let inside = scene.provider.inside(&id).expect("it runs");
+    let command = start_unrecorded(&daemon, &*inside, "sleep 0.3\necho late");
+    daemon.kill();
+    let daemon = scene.daemon();
+    daemon.run(eventually(SOON, "it is gone", || scene.provider.count() == 0));
+    let record = daemon.run(daemon.engine.get_execution(&scene.who, &command)).expect("known");
+    assert_eq!(record.execution.ending.map(|ending| ending.exit_code), Some(0));
+    let row = record.execution;
+    assert_eq!(row.stdout_bytes, 5, "it ran to its end");
 }
 
 #[test]
