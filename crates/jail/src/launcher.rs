@@ -79,8 +79,8 @@ const FIRST_TOKEN: u64 = 2;
 
 const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// How long nobody must have wanted anything before the next start's needs are made: whoever was
-/// answered last has work to do on the same processors.
-const QUIET: Timespec = Timespec { tv_sec: 0, tv_nsec: 3_000_000 };
+/// answered last has work to do on the same processors, Python's own start for one.
+const QUIET: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 /// How long an unremovable group rests before the next try.
 const RETRY: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 /// How often it is tried.
