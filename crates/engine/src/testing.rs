@@ -80,8 +80,11 @@ impl Daemon {
         self.runtime.as_ref().expect("it was not killed").spawn(work)
     }
 
-    /// Ends it as SIGKILL does: no task of it does anything more.
+    /// Ends it as SIGKILL does, a moment after the last of what it did: what was posted is written,
+    /// and no task of it does anything more.
     pub(crate) fn kill(mut self) {
+        // Else its thread would write on beside the next daemon, which SIGKILL leaves no room for.
+        self.run(self.engine.records().close());
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(Duration::ZERO);
         }
