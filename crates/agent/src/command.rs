@@ -12,6 +12,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant, SystemTime};
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal as Number, WaitStatus};
 
 use infield_protocol::message::{
@@ -131,9 +132,9 @@ impl Command {
                 working_directory: spawn.working_directory,
                 user: spawn.user,
             },
-            stdout: Output { pipe: Some(launched.stdout), ..Output::default() },
-            stderr: Output { pipe: launched.stderr, ..Output::default() },
-            input: launched.input.map(input),
+            stdout: Output { pipe: Some(launched.ends.stdout), ..Output::default() },
+            stderr: Output { pipe: launched.ends.stderr, ..Output::default() },
+            input: launched.ends.input.map(input),
             ending: None,
             line,
             marker: Marker(number),
@@ -290,8 +291,8 @@ impl Command {
         exited && self.report.is_none() && !stopping && (drained || quiet)
     }
 
-    /// Ends it.
-    pub(crate) fn end(&mut self, oom_kills: Option<u64>) {
+    /// Ends it. Who was killed may have met the memory limit, whose kills are counted only then.
+    pub(crate) fn end(&mut self, oom_kills: impl FnOnce() -> Option<u64>) {
         let Some((status, exited)) = self.exit else { return };
         let signal = status.terminating_signal();
         let exit_code = status.exit_status().or(signal.map(|signal| 128 + signal)).unwrap_or(-1);
@@ -305,16 +306,21 @@ impl Command {
         self.input = None;
     }
 
-    fn stopped_by(&self, exit_code: i32, oom_kills: Option<u64>) -> Option<StoppedBy> {
+    fn stopped_by(
+        &self,
+        exit_code: i32,
+        oom_kills: impl FnOnce() -> Option<u64>,
+    ) -> Option<StoppedBy> {
         let asked = match self.stop {
             Stop::No => None,
             Stop::Asked { by, .. } | Stop::Killing { by, .. } | Stop::Killed { by } => by,
         };
         let killed = exit_code == 128 + Number::KILL.as_raw();
         let signalled = exit_code > 128;
+        let out_of_memory = || killed && oom_kills() > self.oom_kills;
         asked
             .or((self.asked_by_caller && signalled).then_some(StoppedBy::Caller))
-            .or((killed && oom_kills > self.oom_kills).then_some(StoppedBy::OutOfMemory))
+            .or_else(|| out_of_memory().then_some(StoppedBy::OutOfMemory))
     }
 
     /// Tells its terminal a new size.
@@ -327,17 +333,21 @@ impl Command {
 }
 
 impl Output {
-    /// Reads what is there, once; at the end the pipe is given back for closing.
-    pub(crate) fn read(&mut self) -> Option<OwnedFd> {
+    /// Reads what is there into `room`, once, and keeps it; at the end the pipe is given back for
+    /// closing.
+    pub(crate) fn read(&mut self, room: &mut [u8]) -> Option<OwnedFd> {
         let pipe = self.pipe.as_ref()?;
-        match self.kept.fill(|room| Ok(rustix::io::read(pipe, room)?)) {
+        match rustix::io::read(pipe, &mut *room) {
             Ok(0) => self.pipe.take(),
-            Ok(_) => {
-                self.last_read = Some(Instant::now());
-                None
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
+            Ok(count) => match self.kept.push(&room[..count]) {
+                Ok(()) => {
+                    self.last_read = Some(Instant::now());
+                    None
+                }
+                // No memory: the stream ends here, and the command meets a closed pipe.
+                Err(_) => self.pipe.take(),
+            },
+            Err(Errno::AGAIN | Errno::INTR) => None,
             // EIO is how a terminal says that nobody has its other side any more, tty_ioctl(4).
             Err(_) => self.pipe.take(),
         }
@@ -369,8 +379,8 @@ impl Input {
         while !self.pending.is_empty() {
             match rustix::io::write(&self.fd, &self.pending) {
                 Ok(count) => drop(self.pending.drain(..count)),
-                Err(rustix::io::Errno::AGAIN) => return false,
-                Err(rustix::io::Errno::INTR) => {}
+                Err(Errno::AGAIN) => return false,
+                Err(Errno::INTR) => {}
                 // The command closed its input: nobody will read the rest.
                 Err(_) => return !self.terminal,
             }

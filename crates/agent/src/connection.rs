@@ -15,9 +15,6 @@ use crate::poll::Interest;
 /// Bytes that wait for a slow reader before no more are made for it.
 const OUTGOING_BYTES: usize = 256 << 10;
 
-/// Bytes that one read takes.
-const READ_BYTES: usize = 64 << 10;
-
 /// How long a connection may be without a request.
 pub(crate) const OPENING: Duration = Duration::from_secs(10);
 
@@ -93,17 +90,15 @@ impl Connection {
         }
     }
 
-    /// Reads once what is there, for the decoder.
-    pub(crate) fn read(&mut self) -> io::Result<Heard> {
-        // Not cleared: a request is short, and a page that nobody touches costs no memory.
-        let mut buffer = Vec::with_capacity(READ_BYTES);
-        match rustix::io::read(&self.fd, rustix::buffer::spare_capacity(&mut buffer)) {
+    /// Reads once what is there into `room`, for the decoder.
+    pub(crate) fn read(&mut self, room: &mut [u8]) -> io::Result<Heard> {
+        match rustix::io::read(&self.fd, &mut *room) {
             Ok(0) => {
                 self.heard_all = true;
                 Ok(Heard::End)
             }
-            Ok(_) => {
-                self.decoder.push(&buffer);
+            Ok(count) => {
+                self.decoder.push(&room[..count]);
                 Ok(Heard::Some)
             }
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(Heard::Some),

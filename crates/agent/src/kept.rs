@@ -12,7 +12,7 @@ use std::io;
 use crate::sys::Region;
 
 /// Bytes of a block: small enough that one line costs little (pages untouched cost nothing),
-/// large enough for one read of a full pipe.
+/// large enough for a full pipe.
 pub(crate) const BLOCK_BYTES: usize = 64 << 10;
 
 /// One stream's kept bytes.
@@ -39,19 +39,21 @@ impl Kept {
         self.blocks.len() * BLOCK_BYTES
     }
 
-    /// Lets `read` put bytes at the end, and gives how many it put.
-    pub(crate) fn fill(
-        &mut self,
-        read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
-    ) -> io::Result<usize> {
-        let used = self.used();
-        if used == self.held() {
-            self.blocks.push_back(Region::new(BLOCK_BYTES)?);
+    /// Puts bytes at the end. A stream that has none takes no memory.
+    pub(crate) fn push(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let used = self.used();
+            if used == self.held() {
+                self.blocks.push_back(Region::new(BLOCK_BYTES)?);
+            }
+            let Some(last) = self.blocks.back_mut() else { return Ok(()) };
+            let room = &mut last.bytes_mut()[used % BLOCK_BYTES..];
+            let (now, later) = bytes.split_at(room.len().min(bytes.len()));
+            room[..now.len()].copy_from_slice(now);
+            self.end += now.len() as u64;
+            bytes = later;
         }
-        let Some(last) = self.blocks.back_mut() else { return Ok(0) };
-        let count = read(&mut last.bytes_mut()[used % BLOCK_BYTES..])?;
-        self.end += count as u64;
-        Ok(count)
+        Ok(())
     }
 
     /// Bytes from this place on, as many as lie together; none when there is nothing (yet).

@@ -25,6 +25,7 @@ use crate::failure::{Failure, KernelFailed};
 use crate::inherited::Inherited;
 use crate::poll::{Interest, Poll, Ready, Source};
 use crate::settings::Settings;
+use crate::sys::Region;
 
 use workers::Workers;
 
@@ -37,6 +38,9 @@ const LISTEN_AGAIN: Duration = Duration::from_millis(100);
 /// Reads of one stream before others have their turn.
 const READS_IN_A_ROW: usize = 4;
 
+/// Bytes that one read takes: a full pipe.
+const READ_BYTES: usize = 64 << 10;
+
 /// Everything that the agent knows.
 pub struct Server {
     settings: Settings,
@@ -48,6 +52,11 @@ pub struct Server {
     connections: BTreeMap<u64, Connection>,
     workers: Workers,
     last_connection: u64,
+    /// Where every read of a connection or a command's stream goes first. Pages that nobody
+    /// touches cost no memory, and a forked child does not get them. A buffer of this size from
+    /// the heap would have the allocator join its free pieces at each request: it writes to pages
+    /// all over, each of which costs a fault after a fork.
+    room: Region,
     listening: bool,
     /// When connections are taken again, after one could not be.
     listen_again: Option<Instant>,
@@ -59,6 +68,7 @@ impl Server {
         let inherited = Inherited::take(&settings)?;
         let children = crate::sys::take_signals().doing(|| "signals")?;
         let poll = Poll::new().doing(|| "epoll")?;
+        let room = Region::new(READ_BYTES).doing(|| "memory to read into")?;
         let watch = |fd, source| poll.watch(fd, source, Interest::READ);
         watch(&inherited.listener, Source::Listener).doing(|| "the listening socket")?;
         watch(&children, Source::Children).doing(|| "signals")?;
@@ -72,6 +82,7 @@ impl Server {
             connections: BTreeMap::new(),
             workers: Workers::default(),
             last_connection: 0,
+            room,
             listening: true,
             listen_again: None,
         })
@@ -114,27 +125,29 @@ impl Server {
         }
     }
 
+    /// Takes one connection. When more wait, the next turn of the loop tells of them.
     fn accept(&mut self) {
-        while self.connections.len() < CONNECTIONS {
-            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-            let fd = match rustix::net::accept_with(&self.inherited.listener, flags) {
-                Ok(fd) => fd,
-                Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => return,
-                Err(_) => {
-                    // No descriptor or no memory: it would fail at once again, without end.
-                    self.listen_again = Some(Instant::now() + LISTEN_AGAIN);
-                    break;
-                }
-            };
-            self.last_connection += 1;
-            let number = self.last_connection;
-            if self.poll.watch(&fd, Source::Connection(number), Interest::READ).is_ok() {
-                self.connections.insert(number, Connection::new(fd));
-                // The request is mostly there already, which saves a turn of the loop.
-                self.on_connection(number, Ready { read: true, write: false, gone: false });
-            }
+        if self.connections.len() >= CONNECTIONS {
+            return;
+        }
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        match rustix::net::accept_with(&self.inherited.listener, flags) {
+            Ok(fd) => self.take_connection(fd),
+            Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => {}
+            // No descriptor or no memory: it would fail at once again, without end.
+            Err(_) => self.listen_again = Some(Instant::now() + LISTEN_AGAIN),
         }
         self.listen_if_room();
+    }
+
+    fn take_connection(&mut self, fd: OwnedFd) {
+        self.last_connection += 1;
+        let number = self.last_connection;
+        if self.poll.watch(&fd, Source::Connection(number), Interest::READ).is_ok() {
+            self.connections.insert(number, Connection::new(fd));
+            // The request is mostly there already, which saves a turn of the loop.
+            self.on_connection(number, Ready { read: true, write: false, gone: false });
+        }
     }
 
     /// Leaves new connections alone while there are too many.
@@ -181,7 +194,7 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&number) else { return };
         let mut alive = true;
         if ready.read && !connection.heard_all {
-            alive = match connection.read() {
+            alive = match connection.read(self.room.bytes_mut()) {
                 Ok(Heard::Some) => self.hear(number),
                 Ok(Heard::End) => self.hear(number) && !ready.gone,
                 Err(_) => false,
@@ -263,7 +276,7 @@ impl Server {
             if output.held {
                 break;
             }
-            if let Some(ended) = output.read() {
+            if let Some(ended) = output.read(self.room.bytes_mut()) {
                 self.poll.forget(&ended);
                 break;
             }

@@ -8,7 +8,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use rustix::fs::{OFlags, fchown};
+use rustix::fs::fchown;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Resource, Rlimit, setrlimit};
 use rustix::pty::OpenptFlags;
@@ -20,16 +20,21 @@ use crate::account::Account;
 use crate::failure::{Failure, KernelFailed};
 use crate::inherited::Inherited;
 use crate::settings::{Defence, Settings};
-use crate::sys::{self, Fork};
+use crate::sys::{self, Fork, Strings};
 use crate::tree::Marker;
 
 /// Where programs are looked for, after the user's own `~/.local/bin`.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// A child on its way to its program, and our ends of what it has.
+/// A child on its way to its program.
 pub(crate) struct Launched {
     pub(crate) pid: Pid,
     pub(crate) report: OwnedFd,
+    pub(crate) ends: OurEnds,
+}
+
+/// Our ends of a command's streams.
+pub(crate) struct OurEnds {
     pub(crate) input: Option<OwnedFd>,
     pub(crate) stdout: OwnedFd,
     pub(crate) stderr: Option<OwnedFd>,
@@ -42,8 +47,8 @@ struct Plan<'a> {
     settings: &'a Settings,
     inherited: &'a Inherited,
     marker: Marker,
-    argv: Vec<CString>,
-    environment: Vec<CString>,
+    argv: Strings,
+    environment: Strings,
     candidates: Vec<CString>,
     directory: CString,
 }
@@ -78,18 +83,14 @@ pub(crate) fn launch(
     inherited: &Inherited,
 ) -> Result<Launched, Failure> {
     let plan = plan(spawn, account, marker, settings, inherited)?;
-    let (child, mut launched) = open_ends(spawn, account).doing(|| "a command's pipes")?;
+    let (child, ends) = open_ends(spawn, account).doing(|| "a command's pipes")?;
     let (report, report_end) = pipe_with(PipeFlags::CLOEXEC).doing(|| "a command's pipes")?;
     match sys::fork().doing(|| "a new process")? {
         Fork::Child => {
             let (step, error) = plan.run(&child);
             plan.report(&report_end, step, &error)
         }
-        Fork::Parent(pid) => {
-            launched.pid = pid;
-            launched.report = report;
-            Ok(launched)
-        }
+        Fork::Parent(pid) => Ok(Launched { pid, report, ends }),
     }
 }
 
@@ -119,8 +120,8 @@ fn plan<'a>(
         settings,
         inherited,
         marker,
-        argv: c_strings(&spawn.argv)?,
-        environment: c_strings(&entries)?,
+        argv: Strings::new(c_strings(&spawn.argv)?),
+        environment: Strings::new(c_strings(&entries)?),
         candidates: c_strings(&candidates)?,
         directory: c_string(&directory)?,
     })
@@ -173,14 +174,12 @@ fn c_strings(texts: &[String]) -> Result<Vec<CString>, Failure> {
     texts.iter().map(|text| c_string(text)).collect()
 }
 
-fn open_ends(spawn: &Spawn, account: &Account) -> io::Result<(ChildEnds, Launched)> {
-    // Put in place by the caller, who knows them after the fork.
-    let (pid, report) = (Pid::INIT, rustix::fs::open("/dev/null", OFlags::CLOEXEC, 0o0.into())?);
+fn open_ends(spawn: &Spawn, account: &Account) -> io::Result<(ChildEnds, OurEnds)> {
     if let Some(size) = spawn.terminal {
         let (master, slave) = open_terminal(size, account)?;
         let input = Some(master.try_clone()?);
         let child = ChildEnds { stdin: Some(slave.try_clone()?), stdout: slave, stderr: None };
-        return Ok((child, Launched { pid, report, input, stdout: master, stderr: None }));
+        return Ok((child, OurEnds { input, stdout: master, stderr: None }));
     }
     let (stdin, input) = match spawn.stdin {
         Stdin::Empty => (None, None),
@@ -198,7 +197,7 @@ fn open_ends(spawn: &Spawn, account: &Account) -> io::Result<(ChildEnds, Launche
         own(end, account)?;
     }
     let child = ChildEnds { stdin, stdout: stdout_end, stderr: Some(stderr_end) };
-    Ok((child, Launched { pid, report, input, stdout, stderr: Some(stderr) }))
+    Ok((child, OurEnds { input, stdout, stderr: Some(stderr) }))
 }
 
 fn open_terminal(size: TerminalSize, account: &Account) -> io::Result<(OwnedFd, OwnedFd)> {
@@ -314,8 +313,8 @@ impl Plan<'_> {
     /// A text without `#!` is the shell's, as everywhere; execvp(3).
     fn execute_script(&self, path: &CString) -> io::Error {
         let mut argv = vec![c"/bin/sh".to_owned(), path.clone()];
-        argv.extend(self.argv.iter().skip(1).cloned());
-        sys::execute(c"/bin/sh", &argv, &self.environment)
+        argv.extend(self.argv.as_slice().iter().skip(1).cloned());
+        sys::execute(c"/bin/sh", &Strings::new(argv), &self.environment)
     }
 
     fn report(&self, report: &OwnedFd, step: Step, error: &io::Error) -> ! {

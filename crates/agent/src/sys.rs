@@ -25,6 +25,10 @@ fn check(result: libc::c_int) -> io::Result<libc::c_int> {
 }
 
 /// Copies this process.
+///
+/// Not by vfork(2) or anything else that shares memory, though it would be cheaper: the child
+/// joins the work's memory group before it executes, and the kernel's out-of-memory killer ends
+/// every process that shares memory with its victim. The agent would be one of them.
 pub(crate) fn fork() -> io::Result<Fork> {
     // SAFETY: the agent has one thread, so the child finds no lock taken by another.
     let pid = check(unsafe { libc::fork() })?;
@@ -143,14 +147,29 @@ pub(crate) fn set_ids(uid: u32, gid: u32) -> io::Result<()> {
     check(unsafe { libc::setresuid(uid, uid, uid) }).map(drop)
 }
 
+/// Strings as execve(2) takes them. Made before a fork, so that the child touches no heap.
+pub(crate) struct Strings {
+    strings: Vec<CString>,
+    /// To each of them, and a null pointer behind.
+    pointers: Vec<*const libc::c_char>,
+}
+
+impl Strings {
+    pub(crate) fn new(strings: Vec<CString>) -> Self {
+        let pointers = strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect();
+        Self { strings, pointers }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[CString] {
+        &self.strings
+    }
+}
+
 /// Runs another program in this process. Returns only when it could not.
-pub(crate) fn execute(path: &CStr, argv: &[CString], environment: &[CString]) -> io::Error {
-    let pointers = |strings: &[CString]| -> Vec<*const libc::c_char> {
-        strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
-    };
-    let (argv, environment) = (pointers(argv), pointers(environment));
+pub(crate) fn execute(path: &CStr, argv: &Strings, environment: &Strings) -> io::Error {
+    let (argv, environment) = (argv.pointers.as_ptr(), environment.pointers.as_ptr());
     // SAFETY: both lists end with a null pointer and point to strings that outlive the call.
-    unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), environment.as_ptr()) };
+    unsafe { libc::execve(path.as_ptr(), argv, environment) };
     io::Error::last_os_error()
 }
 
@@ -169,7 +188,7 @@ impl Region {
         let address =
             unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), length, protection, flags) }?;
         // SAFETY: exactly the pages that were just mapped; only a forked child misses them, and
-        // no child touches kept output.
+        // no child touches kept output or what the loop reads into.
         let advised = unsafe { rustix::mm::madvise(address, length, Advice::LinuxDontFork) };
         let region = Self { address: address.cast(), length };
         advised?;

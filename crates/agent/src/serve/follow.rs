@@ -26,7 +26,7 @@ impl Server {
     pub(super) fn pump(&mut self, number: u64) {
         let Some(command) = self.commands.get(number) else { return };
         if command.may_end() {
-            command.end(self.inherited.oom_kills());
+            command.end(|| self.inherited.oom_kills());
         }
         for watcher in command.watchers.clone() {
             self.pump_connection(watcher);
