@@ -26,8 +26,9 @@ use measure::Series;
 use report::Report;
 use subject::{Bench, Subject};
 
-/// Between two measurements: what the one before left is cleared away by then, and costs the next
-/// one nothing. That includes a sandbox, which goes after the last of its output was seen.
+/// Before each measurement, of the host's own work too: what the one before left is cleared away by
+/// then, and costs the next one nothing. That includes a sandbox, which goes after the last of its
+/// output was seen, and what is prepared for the next one.
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// Measure what a sandbox costs on this machine

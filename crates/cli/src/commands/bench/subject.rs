@@ -5,9 +5,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use infield_domain::command::Ending;
+use infield_domain::sandbox::Resources;
 use infield_domain::{Error, Result};
 use infield_rest::stream::ServerFrame;
-use infield_rest::wire::{CreateSandbox, Execute, Run, Sandbox};
+use infield_rest::wire::{CreateSandbox, Execute, ResourceWishes, Run, Sandbox};
 
 use super::host::{self, PYTHON_CODE, STATIC_ARGUMENT};
 use super::rpc::{self, Pipe};
@@ -25,6 +26,7 @@ pub(super) enum Subject {
     HostPython,
     ChrootPython,
     RunPython,
+    UnlikePython,
     HttpPython,
     McpPython,
     McpHttpPython,
@@ -34,7 +36,7 @@ pub(super) enum Subject {
 
 impl Subject {
     /// Every one, each beside what it is compared with.
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::HostTrue,
         Self::ExecTrue,
         Self::HostStatic,
@@ -42,6 +44,7 @@ impl Subject {
         Self::HostPython,
         Self::ChrootPython,
         Self::RunPython,
+        Self::UnlikePython,
         Self::HttpPython,
         Self::McpPython,
         Self::McpHttpPython,
@@ -59,6 +62,7 @@ impl Subject {
             Self::HostPython => "host: python3 to its output",
             Self::ChrootPython => "chroot: python3 to its output",
             Self::RunPython => "new sandbox: Python to its output",
+            Self::UnlikePython => "new sandbox, nothing prepared: Python to its output",
             Self::HttpPython => "new sandbox over HTTP: Python to its output",
             Self::McpPython => "new sandbox over MCP: Python to the answer",
             Self::McpHttpPython => "new sandbox over MCP and HTTP: Python to the answer",
@@ -113,6 +117,7 @@ impl Bench {
             Subject::HostTrue
             | Subject::ExecTrue
             | Subject::RunPython
+            | Subject::UnlikePython
             | Subject::McpPython
             | Subject::RunProcess => (true, ""),
         };
@@ -133,8 +138,9 @@ impl Bench {
                 host::to_output(&mut host::command(&["python3", "-c", PYTHON_CODE]))
             }
             Subject::ChrootPython => host::to_output(&mut host::chroot_python()),
-            Subject::RunPython => run_python(&self.client).await,
-            Subject::HttpPython => run_python(self.network()?).await,
+            Subject::RunPython => run_python(&self.client, CreateSandbox::default()).await,
+            Subject::UnlikePython => self.run_unlike().await,
+            Subject::HttpPython => run_python(self.network()?, CreateSandbox::default()).await,
             Subject::McpPython => self.pipe.run_python().await,
             Subject::McpHttpPython => rpc::run_python_over_http(self.network()?).await,
             Subject::BwrapProcess => host::to_end(&mut host::bwrap_python()),
@@ -169,6 +175,15 @@ impl Bench {
         Ok(start.elapsed())
     }
 
+    /// The launcher prepares the next sandbox for limits like those of the one before. This one has
+    /// others, and one more with the usual limits follows it, so that the next subject finds what
+    /// it would find.
+    async fn run_unlike(&self) -> Result<Duration> {
+        let took = run_python(&self.client, unlike()).await?;
+        run_python(&self.client, CreateSandbox::default()).await?;
+        Ok(took)
+    }
+
     /// `infield run`, as a shell would start it.
     fn own_process(&self) -> Result<Command> {
         let own = std::env::current_exe()
@@ -184,10 +199,17 @@ impl Bench {
     }
 }
 
+/// A sandbox with limits that no other subject has.
+fn unlike() -> CreateSandbox {
+    let pids = Some(Resources::DEFAULT.pids - 1);
+    let resources = ResourceWishes { pids, ..ResourceWishes::default() };
+    CreateSandbox { resources, ..CreateSandbox::default() }
+}
+
 /// Runs Python in a new sandbox; how long until its output was read.
-async fn run_python(client: &Client) -> Result<Duration> {
+async fn run_python(client: &Client, sandbox: CreateSandbox) -> Result<Duration> {
     let execution = Execute { code: Some(PYTHON_CODE.to_owned()), ..Execute::default() };
-    let run = Run { execution, ..Run::default() };
+    let run = Run { sandbox, execution };
     let start = Instant::now();
     let (first, _) = follow(client, Request::post("/v1/run", &run)?).await?;
     first.map(|at| at - start).ok_or_else(|| Error::internal("Python wrote nothing"))
