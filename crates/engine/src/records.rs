@@ -60,12 +60,19 @@ struct Waiting {
 
 /// What the thread has to do.
 enum Next {
-    /// These jobs, and whether somebody waits for one of them.
-    Jobs(VecDeque<Job>, bool),
+    /// These jobs.
+    Jobs(VecDeque<Job>, Awaited),
     /// Nothing, for as long as it had the patience.
     Nothing,
     /// To end.
     End,
+}
+
+/// Who waits for one of several jobs.
+#[derive(Clone, Copy, Debug)]
+enum Awaited {
+    BySomebody,
+    ByNobody,
 }
 
 impl Records {
@@ -197,8 +204,9 @@ impl Queue {
         };
         waiting.is_due = waiting.is_closed;
         let is_awaited = std::mem::take(&mut waiting.is_awaited);
+        let awaited = if is_awaited { Awaited::BySomebody } else { Awaited::ByNobody };
         let jobs = std::mem::take(&mut waiting.jobs);
-        if jobs.is_empty() && waiting.is_closed { Next::End } else { Next::Jobs(jobs, is_awaited) }
+        if jobs.is_empty() && waiting.is_closed { Next::End } else { Next::Jobs(jobs, awaited) }
     }
 }
 
@@ -206,12 +214,12 @@ fn work(mut store: Store, queue: &Queue) {
     let mut patience = None;
     loop {
         match queue.next(patience) {
-            Next::Jobs(jobs, is_awaited) => {
+            Next::Jobs(jobs, awaited) => {
                 for job in jobs {
                     job(&mut store);
                 }
                 let pages = noted("the log of the database is not known", store.pages_in_log());
-                patience = pages.and_then(|pages| patience_for(pages, is_awaited));
+                patience = pages.and_then(|pages| patience_for(pages, awaited));
             }
             Next::Nothing => {
                 noted("the log of the database grows", store.checkpoint());
@@ -223,13 +231,12 @@ fn work(mut store: Store, queue: &Queue) {
     }
 }
 
-/// How long nothing must be to do until the log is brought into the file, after jobs for one of
-/// which somebody waited or not.
-fn patience_for(pages: u32, is_awaited: bool) -> Option<Duration> {
-    match pages {
-        ..ENOUGH => None,
-        MANY.. if !is_awaited => Some(Duration::ZERO),
-        ENOUGH.. => Some(PAUSE),
+/// How long nothing must be to do until the log is brought into the file, after such jobs.
+fn patience_for(pages: u32, awaited: Awaited) -> Option<Duration> {
+    match (pages, awaited) {
+        (..ENOUGH, _) => None,
+        (MANY.., Awaited::ByNobody) => Some(Duration::ZERO),
+        (ENOUGH.., Awaited::BySomebody | Awaited::ByNobody) => Some(PAUSE),
     }
 }
 

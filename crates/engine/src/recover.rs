@@ -166,7 +166,11 @@ impl Engine {
             driver = driver.enforced_by(enforcement);
         }
         let driver = driver.beginning_with(begin.event);
-        let due = |is_working| schedule::due(&seat.sandbox(), work(&seat, is_working), self.now());
+        let due = |working| {
+            let active_at = seat.activity.active_at();
+            schedule::due(&seat.sandbox(), schedule::Work { working, active_at }, self.now())
+        };
+        // An open command may still run.
         let mut overdue = due(!open.is_empty());
         let mut still_running = Vec::new();
         if !matches!(overdue, Some(Wish::Delete(_))) {
@@ -311,11 +315,6 @@ impl Recovery {
             schedule::Work { working: self.open.is_some(), active_at: self.row.sandbox.active_at };
         schedule::due(&self.row.sandbox, work, now).is_some()
     }
-}
-
-/// The work of a sandbox, when a command of it may still run or not.
-fn work(seat: &Seat, is_working: bool) -> schedule::Work {
-    schedule::Work { working: is_working, active_at: seat.activity.active_at() }
 }
 
 #[cfg(test)]

@@ -29,16 +29,16 @@ fn length(home: &Path) -> u64 {
 
 #[test]
 fn the_log_waits_for_those_who_wait() {
-    for (pages, is_awaited, expected) in [
-        (0, false, None),
-        (ENOUGH - 1, false, None),
-        (ENOUGH, false, Some(PAUSE)),
-        (ENOUGH, true, Some(PAUSE)),
-        (MANY, true, Some(PAUSE)),
-        (MANY, false, Some(Duration::ZERO)),
-        (u32::MAX, true, Some(PAUSE)),
+    for (pages, awaited, expected) in [
+        (0, Awaited::ByNobody, None),
+        (ENOUGH - 1, Awaited::ByNobody, None),
+        (ENOUGH, Awaited::ByNobody, Some(PAUSE)),
+        (ENOUGH, Awaited::BySomebody, Some(PAUSE)),
+        (MANY, Awaited::BySomebody, Some(PAUSE)),
+        (MANY, Awaited::ByNobody, Some(Duration::ZERO)),
+        (u32::MAX, Awaited::BySomebody, Some(PAUSE)),
     ] {
-        assert_eq!(patience_for(pages, is_awaited), expected, "{pages} {is_awaited}");
+        assert_eq!(patience_for(pages, awaited), expected, "{pages} {awaited:?}");
     }
 }
 
