@@ -28,13 +28,14 @@ use subject::{Bench, Subject};
 
 /// Before each measurement, of the host's own work too: what the one before left is cleared away by
 /// then, and costs the next one nothing. That includes a sandbox, which goes after the last of its
-/// output was seen, and what is prepared for the next one.
-const PAUSE: Duration = Duration::from_millis(25);
+/// output was seen, and what the launcher prepares for the next one when it was quiet for 20 ms.
+const PAUSE: Duration = Duration::from_millis(60);
 
 /// Measure what a sandbox costs on this machine
 ///
 /// Latencies are taken in turn with the same work done on the host, in a chroot and by bwrap, and
-/// shown as ratios to it. What cannot be measured here is left out by name.
+/// shown as ratios to it. Each is taken after a rest of 60 ms, in which the daemon clears up and
+/// prepares the next sandbox. What cannot be measured here is left out by name.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
