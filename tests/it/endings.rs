@@ -79,6 +79,11 @@ fn left(home: &Path) -> Result<Vec<String>> {
         ("processes", format!("{:?}", traces.processes), traces.processes.is_empty()),
         ("control groups", format!("{:?}", traces.groups), traces.groups.is_empty()),
         ("spare groups", format!("{:?}", traces.spare_groups), traces.spare_groups.is_empty()),
+        (
+            "spare processes",
+            format!("{:?}", traces.spare_processes),
+            traces.spare_processes.is_empty(),
+        ),
         ("folders", format!("{:?}", traces.folders), traces.folders.is_empty()),
         ("sockets", format!("{:?}", traces.sockets), traces.sockets.is_empty()),
         ("mounts", format!("{:?}", traces.mounts), traces.mounts.is_empty()),

@@ -31,6 +31,8 @@ pub(crate) struct Traces {
     pub(crate) groups: BTreeSet<String>,
     /// Control groups that wait for the next sandbox. No sandbox is called like these.
     pub(crate) spare_groups: BTreeSet<String>,
+    /// Processes in them.
+    pub(crate) spare_processes: BTreeSet<u32>,
     /// Sandboxes with a folder.
     pub(crate) folders: BTreeSet<String>,
     /// Sandboxes with a socket.
@@ -79,6 +81,10 @@ impl Traces {
             // A process that ended meanwhile is none.
             let Ok(groups) = fs::read_to_string(folder.join("cgroup")) else { continue };
             let Some(id) = groups.lines().find_map(|line| after(line, mark)) else { continue };
+            if is_spare(&id) {
+                self.spare_processes.insert(pid);
+                continue;
+            }
             self.processes.entry(id.clone()).or_default().insert(pid);
             if let Ok(network) = fs::read_link(folder.join("ns/net"))
                 && network != host
@@ -119,13 +125,18 @@ impl Traces {
             let mut fields = line.split(' ').skip(1);
             if let (Some(place), Some("cgroup" | "cgroup2")) = (fields.next(), fields.next()) {
                 let all = names(&Path::new(place).join(mark))?.into_iter();
-                let (spare, groups): (Vec<_>, _) = all.partition(|name| name.starts_with('_'));
+                let (spare, groups): (Vec<_>, _) = all.partition(|name| is_spare(name));
                 self.groups.extend::<Vec<_>>(groups);
                 self.spare_groups.extend(spare);
             }
         }
         Ok(())
     }
+}
+
+/// Whether a control group waits for the next sandbox.
+fn is_spare(name: &str) -> bool {
+    name.starts_with('_')
 }
 
 /// The sandbox that a path of a control group names after `mark`.

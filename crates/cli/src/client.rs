@@ -14,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use infield_domain::{Error, Result};
 use infield_rest::wire::{self, ErrorBody, ErrorDetail};
@@ -24,6 +25,7 @@ use tokio::time::timeout;
 pub(crate) use request::{Request, segment};
 pub(crate) use stream::{Connection, Events, Inputs};
 
+use self::request::Body;
 use crate::error::from_detail;
 use crate::home::Home;
 
@@ -101,13 +103,16 @@ impl Client {
 
     /// Sends a request and reads its JSON answer.
     pub(crate) async fn json<T: DeserializeOwned>(&self, request: Request) -> Result<T> {
-        let response = self.send(request).await?;
-        let body = collect(response.into_body()).await?;
-        serde_json::from_slice(&body).map_err(|source| {
-            Error::internal("the daemon answered with JSON of another shape")
-                .with_hint("run `infield shutdown`; the next command starts a daemon of this build")
-                .with_source(source)
-        })
+        json_of(self.send(request).await?).await
+    }
+
+    /// A connection for many requests. It neither starts a daemon nor replaces one.
+    pub(crate) async fn keep(&self) -> Result<Kept> {
+        let sender = match &self.reach {
+            Reach::Home(home, _) => handshake(connect::open(home, Starts::Nothing).await?).await?,
+            Reach::Network(address) => handshake(connect::dial(address).await?).await?,
+        };
+        Ok(Kept { sender, caller: self.caller.clone() })
     }
 
     /// Sends a request and gives the body as it comes.
@@ -195,6 +200,24 @@ impl Client {
     }
 }
 
+/// A connection that is kept, as most clients of an HTTP server keep theirs.
+pub(crate) struct Kept {
+    sender: SendRequest<Body>,
+    caller: Caller,
+}
+
+impl Kept {
+    /// Sends a request and reads its JSON answer.
+    pub(crate) async fn json<T: DeserializeOwned>(&mut self, request: Request) -> Result<T> {
+        self.sender.ready().await.map_err(lost)?;
+        let response = send_over(&mut self.sender, request, &self.caller).await?;
+        if is_success(&response) {
+            return json_of(response).await;
+        }
+        Err(from_detail(failure(response).await?))
+    }
+}
+
 fn is_success(response: &Response<Incoming>) -> bool {
     response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS
 }
@@ -205,11 +228,24 @@ async fn exchange(
     request: Request,
     caller: &Caller,
 ) -> Result<Response<Incoming>> {
-    let lost = |source: hyper::Error| {
-        Error::unavailable("the daemon closed the connection without an answer")
-            .with_hint("look at the end of the daemon's log, and try again")
-            .with_source(source)
-    };
+    send_over(&mut handshake(stream).await?, request, caller).await
+}
+
+async fn handshake(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> Result<SendRequest<Body>> {
+    let (sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
+    // The task ends with the connection: when both its user and the daemon are done with it.
+    tokio::spawn(connection.with_upgrades());
+    Ok(sender)
+}
+
+async fn send_over(
+    sender: &mut SendRequest<Body>,
+    request: Request,
+    caller: &Caller,
+) -> Result<Response<Incoming>> {
     let patience = request.patience().unwrap_or(PATIENCE);
     let mut request = request.into_http()?;
     let headers = request.headers_mut();
@@ -219,10 +255,6 @@ async fn exchange(
     if let Some(authorization) = &caller.authorization {
         headers.insert(header::AUTHORIZATION, authorization.clone());
     }
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
-    // The task ends with the connection: when both its user and the daemon are done with it.
-    tokio::spawn(connection.with_upgrades());
     match timeout(patience, sender.send_request(request)).await {
         Ok(answered) => answered.map_err(lost),
         Err(_) => Err(Error::timeout(format!(
@@ -231,6 +263,21 @@ async fn exchange(
         ))
         .with_hint("look at the end of the daemon's log")),
     }
+}
+
+fn lost(source: hyper::Error) -> Error {
+    Error::unavailable("the daemon closed the connection without an answer")
+        .with_hint("look at the end of the daemon's log, and try again")
+        .with_source(source)
+}
+
+async fn json_of<T: DeserializeOwned>(response: Response<Incoming>) -> Result<T> {
+    let body = collect(response.into_body()).await?;
+    serde_json::from_slice(&body).map_err(|source| {
+        Error::internal("the daemon answered with JSON of another shape")
+            .with_hint("run `infield shutdown`; the next command starts a daemon of this build")
+            .with_source(source)
+    })
 }
 
 async fn collect(mut body: Incoming) -> Result<Bytes> {

@@ -8,11 +8,11 @@ use infield_domain::command::Ending;
 use infield_domain::sandbox::Resources;
 use infield_domain::{Error, Result};
 use infield_rest::stream::ServerFrame;
-use infield_rest::wire::{CreateSandbox, Execute, ResourceWishes, Run, Sandbox};
+use infield_rest::wire::{CreateSandbox, Execute, ResourceWishes, Run, RunAnswer, Sandbox};
 
 use super::host::{self, PYTHON_CODE, STATIC_ARGUMENT};
 use super::rpc::{self, Pipe};
-use crate::client::{Client, Request};
+use crate::client::{Client, Kept, Request};
 use crate::commands::info::path;
 use crate::error::from_detail;
 
@@ -75,6 +75,7 @@ impl Subject {
 /// What the measuring needs.
 pub(super) struct Bench {
     client: Client,
+    kept: Kept,
     network: Option<Client>,
     home: Option<PathBuf>,
     sandbox: Sandbox,
@@ -93,7 +94,8 @@ impl Bench {
         let request = Request::post("/v1/sandboxes", &CreateSandbox::default())?;
         let sandbox = client.json(request).await?;
         let static_program = host::static_program();
-        Ok(Self { client, network, home, sandbox, pipe, static_program })
+        let kept = client.keep().await?;
+        Ok(Self { client, kept, network, home, sandbox, pipe, static_program })
     }
 
     /// Removes the sandbox.
@@ -157,13 +159,18 @@ impl Bench {
         program.map(str::to_owned).ok_or_else(|| Error::not_found("there is no static program"))
     }
 
-    async fn exec_true(&self) -> Result<Duration> {
+    /// Runs `/bin/true`, and waits for the answer that has its end.
+    async fn exec_true(&mut self) -> Result<Duration> {
         let argv = Some(vec!["/bin/true".to_owned()]);
         let execution = Execute { argv, ..Execute::default() };
         let target = format!("{}/executions", path(&self.sandbox.id));
         let start = Instant::now();
-        follow(&self.client, Request::post(target, &execution)?).await?;
-        Ok(start.elapsed())
+        let ended: RunAnswer = self.kept.json(Request::post(target, &execution)?).await?;
+        let took = start.elapsed();
+        match ended.ending {
+            Some(ending) if ending.exit_code == 0 => Ok(took),
+            other => Err(Error::internal(format!("`/bin/true` ended with {other:?}"))),
+        }
     }
 
     async fn run_static(&self) -> Result<Duration> {
