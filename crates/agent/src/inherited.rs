@@ -1,23 +1,26 @@
 //! What the launcher handed over, under fixed numbers.
 
-use std::io;
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
 use std::os::fd::{OwnedFd, RawFd};
 
+use infield_protocol::message::Code;
 use rustix::fs::{Mode, OFlags};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::failure::{Failure, KernelFailed};
 use crate::settings::Settings;
 use crate::sys;
 
-const LISTENER: RawFd = 3;
+const CHANNEL: RawFd = 3;
 const LAYER: RawFd = 4;
 const FIRST_ATTACH: RawFd = 5;
+/// What the launcher waits for.
+const READY: &[u8] = b"ready";
 
 /// The agent's descriptors. None of them reaches a command.
 pub(crate) struct Inherited {
-    /// Where the host connects.
-    pub(crate) listener: OwnedFd,
     /// Nothing to read.
     pub(crate) null: OwnedFd,
     /// Tells how often the memory limit killed.
@@ -32,10 +35,9 @@ pub(crate) struct Inherited {
 }
 
 impl Inherited {
-    /// Takes them all; the first to open anything.
-    pub(crate) fn take(settings: &Settings) -> Result<Self, Failure> {
-        let listener = sys::inherited(LISTENER).doing(|| "descriptor 3, the listening socket")?;
-        rustix::io::ioctl_fionbio(&listener, true).doing(|| "the listening socket")?;
+    /// Takes them all, with the launcher's channel; the first to open anything.
+    pub(crate) fn take(settings: &Settings) -> Result<(Self, Channel), Failure> {
+        let channel = sys::inherited(CHANNEL).doing(|| "descriptor 3, the launcher's channel")?;
         let layer = sys::inherited(LAYER).doing(|| "descriptor 4, the layer")?;
         let attach = (FIRST_ATTACH..).take(settings.attach);
         let attach: io::Result<Vec<_>> = attach.map(sys::inherited).collect();
@@ -49,7 +51,8 @@ impl Inherited {
         let open_files = getrlimit(Resource::Nofile);
         let all = Rlimit { current: open_files.maximum, maximum: open_files.maximum };
         setrlimit(Resource::Nofile, all).doing(|| "the limit on open files")?;
-        Ok(Self { listener, null, oom, drops_groups, open_files, attach, _layer: layer })
+        let own = Self { null, oom, drops_groups, open_files, attach, _layer: layer };
+        Ok((own, Channel(channel)))
     }
 
     /// Moves this process, a forked child, to the cgroups of the work.
@@ -66,6 +69,37 @@ impl Inherited {
         let count = rustix::io::pread(self.oom.as_ref()?, &mut buffer, 0).ok()?;
         let text = String::from_utf8_lossy(&buffer[..count]);
         text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+    }
+}
+
+/// To the launcher, until the host can connect.
+pub(crate) struct Channel(OwnedFd);
+
+impl Channel {
+    /// Waits for the socket where the host connects: the launcher sends it when this is a sandbox
+    /// that has a record. Without a launcher there will be none.
+    pub(crate) fn await_listener(&self) -> Result<OwnedFd, Failure> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut word = [0; 16];
+        let mut vectors = [IoSliceMut::new(&mut word)];
+        let flags = RecvFlags::CMSG_CLOEXEC;
+        rustix::net::recvmsg(&self.0, &mut vectors, &mut control, flags)
+            .doing(|| "the launcher's channel")?;
+        let listener = control.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+            _ => None,
+        });
+        let gone = || Failure::new(Code::Unavailable, "the launcher is gone".to_owned());
+        let listener = listener.ok_or_else(gone)?;
+        rustix::io::ioctl_fionbio(&listener, true).doing(|| "the listening socket")?;
+        Ok(listener)
+    }
+
+    /// Tells the launcher that connections are taken from now on.
+    pub(crate) fn tell_ready(self) {
+        // The launcher may have ended; the record names this process, and the next one finds it.
+        let _ = rustix::net::send(&self.0, READY, SendFlags::NOSIGNAL);
     }
 }
 

@@ -45,6 +45,8 @@ const READ_BYTES: usize = 64 << 10;
 pub struct Server {
     settings: Settings,
     inherited: Inherited,
+    /// Where the host connects.
+    listener: OwnedFd,
     children: OwnedFd,
     poll: Poll,
     accounts: Accounts,
@@ -63,21 +65,25 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes what the launcher left.
+    /// Takes what the launcher left, and waits for the socket where the host connects.
     pub fn new(settings: Settings) -> Result<Self, Failure> {
-        let inherited = Inherited::take(&settings)?;
+        let (inherited, channel) = Inherited::take(&settings)?;
         let children = crate::sys::take_signals().doing(|| "signals")?;
         let poll = Poll::new().doing(|| "epoll")?;
         let room = Region::new(READ_BYTES).doing(|| "memory to read into")?;
         let watch = |fd, source| poll.watch(fd, source, Interest::READ);
-        watch(&inherited.listener, Source::Listener).doing(|| "the listening socket")?;
         watch(&children, Source::Children).doing(|| "signals")?;
+        let accounts = Accounts::new();
+        let listener = channel.await_listener()?;
+        watch(&listener, Source::Listener).doing(|| "the listening socket")?;
+        channel.tell_ready();
         Ok(Self {
             settings,
             inherited,
+            listener,
             children,
             poll,
-            accounts: Accounts::new(),
+            accounts,
             commands: Commands::default(),
             connections: BTreeMap::new(),
             workers: Workers::default(),
@@ -131,7 +137,7 @@ impl Server {
             return;
         }
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        match rustix::net::accept_with(&self.inherited.listener, flags) {
+        match rustix::net::accept_with(&self.listener, flags) {
             Ok(fd) => self.take_connection(fd),
             Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => {}
             // No descriptor or no memory: it would fail at once again, without end.
@@ -155,7 +161,7 @@ impl Server {
         let room = self.connections.len() < CONNECTIONS && self.listen_again.is_none();
         if room != self.listening {
             let what = if room { Interest::READ } else { Interest::NONE };
-            let changed = self.poll.change(&self.inherited.listener, Source::Listener, what);
+            let changed = self.poll.change(&self.listener, Source::Listener, what);
             self.listening = if changed.is_ok() { room } else { self.listening };
         }
     }

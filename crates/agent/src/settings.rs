@@ -80,8 +80,6 @@ impl Settings {
             Some(("workspace", value)) if value.starts_with('/') => {
                 value.clone_into(&mut self.workspace)
             }
-            // The sandbox's name is set by the launcher; the agent has no use for it.
-            Some(("hostname", _)) => {}
             #[cfg(feature = "weaken")]
             Some(("without", words)) => {
                 self.without.extend(words.split(',').filter_map(defence));

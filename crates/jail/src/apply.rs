@@ -4,7 +4,6 @@
 //! namespaces and none over the host's. An error goes to the launcher as the step's name and the
 //! kernel's number; the end of the channel without one says that the agent runs.
 
-mod identity;
 mod mounts;
 mod walls;
 
@@ -21,12 +20,11 @@ use crate::plan::{Action, Step};
 use crate::seccomp::Filter;
 use crate::sys;
 
-pub(crate) use self::identity::Identity;
 pub(crate) use self::mounts::layer_folders;
 pub(crate) use self::walls::{become_root, has_landlock};
 
-/// The agent's listening socket.
-const LISTENER: i32 = 3;
+/// The launcher's channel, by which the agent's listening socket comes.
+const CHANNEL: i32 = 3;
 /// The root of the memory layer, or nothing of interest.
 pub(crate) const LAYER: i32 = 4;
 /// The first of the files that attach a command to the groups of the work.
@@ -36,7 +34,7 @@ const FORGOTTEN: i32 = 32;
 
 /// What the launcher says when the ids are mapped.
 pub(crate) const MAPPED: &[u8] = b"mapped";
-/// What the process says right before it becomes the agent.
+/// What the agent says when it has its listening socket.
 pub(crate) const READY: &[u8] = b"ready";
 
 /// Where a tree comes from.
@@ -61,8 +59,12 @@ pub(crate) struct Materials {
     pub(crate) saved: Option<OwnedFd>,
     /// The control groups.
     pub(crate) groups: Groups,
+    /// The name that the sandbox sees as its own, where that is known.
+    pub(crate) hostname: Option<String>,
     /// The agent's program.
     pub(crate) program: OwnedFd,
+    /// Its arguments, without those that are known at the hand-over.
+    pub(crate) settings: Vec<CString>,
     /// A folder of the host's that a weakened launcher forgets to close.
     pub(crate) forgotten: Option<OwnedFd>,
 }
@@ -125,7 +127,7 @@ pub(crate) fn become_sandbox(steps: &[Step], materials: &mut Materials, filter: 
         Ok(_) | Err(_) => sys::exit_now(1),
     }
     let environment = variables();
-    let mut process = Process { materials, filter, layer: None, identity: None, environment };
+    let mut process = Process { materials, filter, layer: None, environment };
     let trouble = match process.run(steps) {
         Ok(()) => process.hand_over(),
         Err(trouble) => trouble,
@@ -140,8 +142,6 @@ struct Process<'a> {
     filter: &'a Filter,
     /// The memory layer, once it is mounted.
     layer: Option<OwnedFd>,
-    /// Which sandbox it is, once that is known.
-    identity: Option<Identity>,
     /// What the agent gets, as `NAME=value`.
     environment: Vec<CString>,
 }
@@ -202,16 +202,9 @@ impl Process<'_> {
             Action::ReadOnly { at } => mounts::read_only(at),
             Action::EnterRoot => mounts::enter_root(),
             Action::DropOldRoot => mounts::drop_old_root(),
-            Action::AwaitIdentity => {
-                // Without a launcher there is no record, and there must be no process either.
-                let identity = Identity::receive(materials.channel.as_fd());
-                self.identity = Some(identity.unwrap_or_else(|| sys::exit_now(1)));
-                Ok(())
-            }
-            Action::Hostname => {
-                let name = self.identity.as_ref().map(|identity| identity.hostname.as_bytes());
-                rustix::system::sethostname(name.unwrap_or_default()).during("set the host name")
-            }
+            Action::Hostname => materials.hostname.as_ref().map_or(Ok(()), |name| {
+                rustix::system::sethostname(name.as_bytes()).during("set the host name")
+            }),
             Action::Limit { resource, value } => walls::limit(*resource, *value),
             Action::NoNewPrivileges => {
                 rustix::thread::set_no_new_privs(true).during("forbid new privileges")
@@ -234,9 +227,6 @@ impl Process<'_> {
         let prepared = self.prepare();
         match prepared {
             Ok((program, arguments)) => {
-                // The launcher may be gone. The record names this process, and the next launcher
-                // finds it.
-                let _ = rustix::net::send(&self.materials.channel, READY, SendFlags::NOSIGNAL);
                 let error = sys::execute(program.as_fd(), &arguments, &self.environment);
                 Trouble { step: "start the agent".to_owned(), error }
             }
@@ -251,9 +241,7 @@ impl Process<'_> {
         let up = |descriptor: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(descriptor, 128);
         // Closed at once: a later drop would close the number that it had, taken by then.
         let null = up(&mounts::open_null().during(step)?).during(step)?;
-        let nameless = io::Error::from(io::ErrorKind::NotConnected);
-        let identity = self.identity.as_ref().ok_or(nameless).during(step)?;
-        let listener = up(&identity.listener).during(step)?;
+        let channel = up(&materials.channel).during(step)?;
         let program = up(&materials.program).during(step)?;
         let layer = self.layer.as_ref().map(up).transpose().during(step)?;
         let work: Vec<OwnedFd> =
@@ -262,7 +250,7 @@ impl Process<'_> {
         for number in 0..3 {
             sys::place(null.as_fd(), number).during(step)?;
         }
-        sys::place(listener.as_fd(), LISTENER).during(step)?;
+        sys::place(channel.as_fd(), CHANNEL).during(step)?;
         sys::place(layer.as_ref().unwrap_or(&null).as_fd(), LAYER).during(step)?;
         let mut next = ATTACH;
         for door in &work {
@@ -277,7 +265,7 @@ impl Process<'_> {
         if let Some(forgotten) = &materials.forgotten {
             sys::place(up(forgotten).during(step)?.as_fd(), FORGOTTEN).during(step)?;
         }
-        arguments.extend(identity.settings.iter().cloned());
+        arguments.extend(materials.settings.iter().cloned());
         Ok((program, arguments))
     }
 }

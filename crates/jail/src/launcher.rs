@@ -14,7 +14,7 @@
 //!
 //! Each sandbox does one thing at a time; what comes meanwhile waits in its queue. What is on
 //! disk is right at every moment: a record names the id range before anything on disk belongs to
-//! it, and the first process before that process knows which sandbox it is.
+//! it, and the first process before that process has its socket.
 
 mod birth;
 mod channel;

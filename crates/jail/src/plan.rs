@@ -126,9 +126,7 @@ pub(crate) enum Action {
     EnterRoot,
     /// Let go of the root that was.
     DropOldRoot,
-    /// Wait until it is known which sandbox this is, and its record is on disk.
-    AwaitIdentity,
-    /// Set the host name.
+    /// Set the host name, as far as it is known.
     Hostname,
     /// Set a resource limit.
     Limit { resource: Limited, value: u64 },

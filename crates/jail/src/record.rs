@@ -2,7 +2,7 @@
 //!
 //! A record is a small text of `key=value` lines that is replaced by rename, so a reader sees the
 //! old one or the new one. It names the id range from before anything on disk belongs to it until
-//! the folder is gone, and the first process from before that process knows which sandbox it is.
+//! the folder is gone, and the first process from before that process has its socket.
 
 use crate::request::{LayerPlace, Limits, Start};
 

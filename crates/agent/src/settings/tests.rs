@@ -20,7 +20,7 @@ fn every_setting_is_read() {
     check(&[], Ok(settings(0)));
     check(&["2"], Ok(settings(2)));
     check(
-        &["3", "open_files=4096", "hostname=web", "oom_fd=8", "workspace=/w"],
+        &["3", "open_files=4096", "oom_fd=8", "workspace=/w"],
         Ok(Settings {
             open_files: Some(4096),
             oom_fd: Some(8),

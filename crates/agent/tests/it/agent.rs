@@ -1,6 +1,8 @@
 //! An agent on a socket in a temporary folder, and what tests ask of it.
 
-use std::os::fd::AsRawFd;
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command as HostCommand, Stdio};
@@ -15,6 +17,9 @@ use infield_domain::guest::{Guest, Process};
 use infield_domain::id::ID_LETTERS;
 use infield_domain::{ExecutionId, GuestPath, Result};
 use infield_protocol::client::Client;
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+};
 
 /// The longest that a test waits for anything.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
@@ -74,7 +79,15 @@ impl Agent {
 /// Starts the built agent with the descriptors that the launcher would give it. A shell moves
 /// them to their numbers, because this crate's tests may not.
 fn launch(listener: &UnixListener, workspace: &Path) -> Child {
-    let inherited = inheritable(listener);
+    let (ours, theirs) = rustix::net::socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .expect("sockets");
+    let inherited = inheritable(&theirs);
+    hand_over(&ours, listener);
     HostCommand::new("/bin/bash")
         .arg("-c")
         .arg("exec 3<&\"$1\" 4</dev/null; exec \"$2\" 0 workspace=\"$3\"")
@@ -87,10 +100,20 @@ fn launch(listener: &UnixListener, workspace: &Path) -> Child {
         .expect("the agent starts")
 }
 
-/// The listener's number, which stays open over the execution of another program.
-fn inheritable(listener: &UnixListener) -> i32 {
-    rustix::io::fcntl_setfd(listener, rustix::io::FdFlags::empty()).expect("descriptor flags");
-    listener.as_raw_fd()
+/// Sends the listening socket, as the launcher does.
+fn hand_over(channel: &OwnedFd, listener: &UnixListener) {
+    let listener = [listener.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(&listener));
+    let vectors = [IoSlice::new(b"listen")];
+    rustix::net::sendmsg(channel, &vectors, &mut control, SendFlags::NOSIGNAL).expect("is sent");
+}
+
+/// A descriptor's number, which stays open over the execution of another program.
+fn inheritable(channel: &OwnedFd) -> i32 {
+    rustix::io::fcntl_setfd(channel, rustix::io::FdFlags::empty()).expect("descriptor flags");
+    channel.as_raw_fd()
 }
 
 impl Drop for Agent {

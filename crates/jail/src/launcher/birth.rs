@@ -1,18 +1,26 @@
 //! Makes a first process, and speaks with it until it is the agent.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::ffi::CString;
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType};
+use rustix::fs::{Mode, OFlags};
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+};
 use rustix::process::Signal;
+use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType};
 
 use super::host::Host;
-use crate::apply::{self, Identity, Materials};
+use crate::apply::{self, Materials};
 use crate::defence::Defence;
 use crate::failure::{At, Outcome};
 use crate::owner;
 use crate::plan::{self, Shape};
 use crate::process;
+use crate::request::Limits;
 use crate::sys::{self, Cloned};
 
 /// A first process on its way.
@@ -23,9 +31,30 @@ pub(super) struct Born {
 }
 
 impl Born {
-    /// Tells it which sandbox it is; the record must be on disk.
-    pub(super) fn introduce(&self, identity: &Identity) -> Outcome<()> {
-        identity.send(self.channel.as_fd()).at("start the first process")
+    /// Sends the agent its listening socket; the record must be on disk.
+    pub(super) fn hand_over(&self, listener: BorrowedFd<'_>) -> Outcome<()> {
+        let listener = [listener];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        control.push(SendAncillaryMessage::ScmRights(&listener));
+        let vectors = [IoSlice::new(b"listen")];
+        rustix::net::sendmsg(&self.channel, &vectors, &mut control, SendFlags::NOSIGNAL)
+            .map(drop)
+            .at("start the agent")
+    }
+
+    /// Sets the host name of a process that was made before it had one. The caller is back in its
+    /// own namespace when this returns.
+    pub(super) fn name(&self, hostname: &str) -> Outcome<()> {
+        let step = "set the host name";
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let own = rustix::fs::open("/proc/self/ns/uts", flags, Mode::empty()).at(step)?;
+        let kind = ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME;
+        rustix::thread::move_into_thread_name_spaces(self.pidfd.as_fd(), kind).at(step)?;
+        let named = rustix::system::sethostname(hostname.as_bytes()).at(step);
+        let kind = Some(LinkNameSpaceType::HostNameAndNISDomainName);
+        rustix::thread::move_into_link_name_space(own.as_fd(), kind).at(step)?;
+        named
     }
 
     /// Whether it is on its way, or waits. It speaks only when it has failed.
@@ -42,8 +71,8 @@ impl Born {
 }
 
 impl Host {
-    /// Makes a first process, which waits in the end for its identity, and ends if the launcher
-    /// does. It has what `materials` has, with its own end of `channel`.
+    /// Makes a first process. As the agent it waits for its listening socket, and ends if the
+    /// launcher does. It has what `materials` has, with its own end of `channel`.
     pub(super) fn give_birth(
         &self,
         shape: &Shape<'_>,
@@ -90,6 +119,18 @@ impl Host {
         let forgets = !self.without.keeps(Defence::Descriptors);
         let copy = || rustix::io::fcntl_dupfd_cloexec(&self.folders.images, 3);
         forgets.then(copy).transpose().at("forget a descriptor")
+    }
+
+    /// What the agent is told.
+    pub(super) fn settings(&self, limits: &Limits) -> Vec<CString> {
+        let mut words = Vec::new();
+        if self.without.keeps(Defence::OpenFiles) {
+            words.push(format!("open_files={}", limits.open_files));
+        }
+        if cfg!(feature = "weaken") {
+            words.push(format!("without={}", self.without.words()));
+        }
+        words.into_iter().filter_map(|word| CString::new(word).ok()).collect()
     }
 
     /// The agent's program once more.

@@ -2,8 +2,8 @@
 //!
 //! Most sandboxes have the built-in image, a memory layer and the limits of the one before. For
 //! such a one a first process is made ahead: by the same steps in the same order as any other, it
-//! stops where its identity is needed, has run nothing of the image, and becomes one sandbox or
-//! none. Where that cannot be (another shape, trees whose groups cannot be renamed), a network
+//! becomes an agent that waits for its socket, has run nothing of the image, and serves one sandbox
+//! or none. Where that cannot be (another shape, trees whose groups cannot be renamed), a network
 //! namespace and a mapped image are ready at least. There is one of each; nothing of it is on
 //! disk, and all of it ends with the launcher.
 
@@ -117,7 +117,9 @@ impl Host {
             layer: None,
             saved: None,
             groups: self.trees.make(NEXT, &limits, &self.without)?,
+            hostname: None,
             program: self.program()?,
+            settings: self.settings(&limits),
             forgotten: self.forgotten()?,
         };
         let network = self.take_network()?;

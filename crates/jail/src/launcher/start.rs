@@ -1,6 +1,5 @@
 //! Starts a sandbox: everything that its first process needs, then that process.
 
-use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, Gid, Mode, Uid};
@@ -9,7 +8,7 @@ use rustix::process::Signal;
 
 use super::birth::{Born, channel_pair};
 use super::{Age, Launcher, Running, Sandbox, Task, Watched, host};
-use crate::apply::{self, Identity, Materials};
+use crate::apply::{self, Materials};
 use crate::check::HOST_IMAGE;
 use crate::defence::Defence;
 use crate::failure::{At, Outcome, not_found, refused, unsupported};
@@ -138,7 +137,7 @@ impl Launcher {
         let mut record = record.ok_or_else(|| not_found("the sandbox is gone"))?;
         let listener = self.listen(name)?;
         // Closing what a new process was given can wait until that is on its way.
-        let (born, _given) = self.first_process(start, record.range)?;
+        let (born, given) = self.first_process(start, record.range)?;
         let started = process::started(born.pid).at("look at the first process");
         let recorded = started.and_then(|started| {
             let boot = self.host.boot.clone();
@@ -148,8 +147,11 @@ impl Launcher {
             } else {
                 self.write_record(name, &record)?;
             }
-            let (hostname, settings) = (start.hostname.clone(), self.settings(start));
-            born.introduce(&Identity { hostname, listener, settings })?;
+            // One that was made for this sandbox has set it by itself.
+            if given.is_none() && self.host.without.keeps(Defence::UtsNamespace) {
+                born.name(&start.hostname)?;
+            }
+            born.hand_over(listener.as_fd())?;
             let token = self.follow(born.channel.as_fd())?;
             Ok((token, self.follow(born.pidfd.as_fd())?))
         });
@@ -201,24 +203,14 @@ impl Launcher {
             layer,
             saved,
             groups: self.host.trees.make(name, &start.limits, &self.host.without)?,
+            hostname: Some(start.hostname.clone()),
             program: self.host.program()?,
+            settings: self.host.settings(&start.limits),
             forgotten: self.host.forgotten()?,
         };
         let network = self.host.take_network()?;
         let born = self.host.give_birth(&shape, (range, network), channel, &mut materials)?;
         Ok((born, Some(materials)))
-    }
-
-    /// What the agent is told.
-    fn settings(&self, start: &Start) -> Vec<CString> {
-        let mut words = vec![format!("hostname={}", start.hostname)];
-        if self.host.without.keeps(Defence::OpenFiles) {
-            words.push(format!("open_files={}", start.limits.open_files));
-        }
-        if cfg!(feature = "weaken") {
-            words.push(format!("without={}", self.host.without.words()));
-        }
-        words.into_iter().filter_map(|word| CString::new(word).ok()).collect()
     }
 
     /// Makes an empty layer `name`, complete or not at all.

@@ -251,11 +251,11 @@ pub(super) fn walls(shape: &Shape<'_>) -> Vec<Step> {
             Action::Landlock,
             "a tree that is reached by a way around the mounts still cannot be opened",
         ),
-        step(
-            Action::AwaitIdentity,
-            "what came before is the same for every sandbox of this shape and may be done ahead",
+        wall(
+            Defence::UtsNamespace,
+            Action::Hostname,
+            "the host's name is nobody's business; one that is not known yet the launcher sets",
         ),
-        wall(Defence::UtsNamespace, Action::Hostname, "the host's name is nobody's business"),
         wall(
             Defence::Seccomp,
             Action::Seccomp,

@@ -43,7 +43,6 @@ fn the_walls_stand_in_the_order_that_the_kernel_needs() {
         Action::NoNewPrivileges,
         Action::BoundingSet,
         Action::Landlock,
-        Action::AwaitIdentity,
         Action::Hostname,
         Action::Seccomp,
         Action::Capabilities,
