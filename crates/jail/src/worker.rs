@@ -94,7 +94,11 @@ impl Worker {
         let (report, out) = rustix::pipe::pipe_with(flags).at("make a pipe")?;
         let (go, mapped) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).at("make a pipe")?;
         match sys::clone(libc::CLONE_NEWUSER as u64, None).at("start a worker")? {
-            Cloned::Child => work(job, &go, &out, filter),
+            Cloned::Child => {
+                // The end of the pipe says that the launcher is gone, unless this holds it open.
+                drop((mapped, report));
+                work(job, &go, &out, filter)
+            }
             Cloned::Parent { pid, pidfd } => {
                 if let Err(error) = map.write(pid) {
                     drop(mapped);
