@@ -2,7 +2,7 @@
 //!
 //! Runs between clone and exec, in a copy of the launcher's memory, with all rights over the new
 //! namespaces and none over the host's. An error goes to the launcher as the step's name and the
-//! kernel's number; the end of the channel without one says that the agent runs.
+//! kernel's number; otherwise the agent has the channel, says when it is ready, and closes it.
 
 mod mounts;
 mod walls;

@@ -38,6 +38,7 @@ const UNUSED_MS: &str = "INFIELD_UNUSED_MS";
 const LOOK: Duration = Duration::from_secs(15);
 /// How long the daemon before this one may take to let go of the home.
 const PREDECESSOR: Duration = Duration::from_secs(15);
+
 /// How long each part of a daemon may take to end.
 struct Limits {
     engine: Duration,
@@ -48,6 +49,7 @@ struct Limits {
     check: Duration,
 }
 
+/// With a keeper that waits.
 const ORDERLY: Limits = Limits {
     engine: Duration::from_secs(10),
     server: Duration::from_secs(12),
