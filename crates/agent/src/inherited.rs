@@ -6,7 +6,7 @@ use std::os::fd::{OwnedFd, RawFd};
 
 use infield_protocol::message::Code;
 use rustix::fs::{Mode, OFlags};
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::failure::{Failure, KernelFailed};
@@ -16,9 +16,6 @@ use crate::sys;
 const CHANNEL: RawFd = 3;
 const LAYER: RawFd = 4;
 const FIRST_ATTACH: RawFd = 5;
-/// What the launcher waits for.
-const READY: &[u8] = b"ready";
-
 /// The agent's descriptors. None of them reaches a command.
 pub(crate) struct Inherited {
     /// Nothing to read.
@@ -72,13 +69,13 @@ impl Inherited {
     }
 }
 
-/// To the launcher, until the host can connect.
+/// To the launcher, until there is a socket where the host can connect.
 pub(crate) struct Channel(OwnedFd);
 
 impl Channel {
     /// Waits for the socket where the host connects: the launcher sends it when this is a sandbox
     /// that has a record. Without a launcher there will be none.
-    pub(crate) fn await_listener(&self) -> Result<OwnedFd, Failure> {
+    pub(crate) fn await_listener(self) -> Result<OwnedFd, Failure> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut word = [0; 16];
@@ -94,12 +91,6 @@ impl Channel {
         let listener = listener.ok_or_else(gone)?;
         rustix::io::ioctl_fionbio(&listener, true).doing(|| "the listening socket")?;
         Ok(listener)
-    }
-
-    /// Tells the launcher that connections are taken from now on.
-    pub(crate) fn tell_ready(self) {
-        // The launcher may have ended; the record names this process, and the next one finds it.
-        let _ = rustix::net::send(&self.0, READY, SendFlags::NOSIGNAL);
     }
 }
 

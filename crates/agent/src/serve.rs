@@ -76,7 +76,6 @@ impl Server {
         let accounts = Accounts::new();
         let listener = channel.await_listener()?;
         watch(&listener, Source::Listener).doing(|| "the listening socket")?;
-        channel.tell_ready();
         Ok(Self {
             settings,
             inherited,

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use infield_domain::lifecycle::State;
+use infield_domain::lifecycle::{Cause, Reason, State};
 use infield_domain::sandbox::{Sandbox, Spec, WORKING_DIRECTORY};
 use infield_domain::{Error, GuestPath, ImageName, Permission, Principal, Result};
 use infield_store::SandboxRow;
 use tokio::sync::oneshot;
 
+use crate::driver::queue::Wish;
 use crate::driver::{Driver, Seat};
 use crate::registry::Taken;
 use crate::toolbox::git;
@@ -109,14 +110,19 @@ impl Engine {
         sandbox: Sandbox,
     ) -> Result<Arc<Seat>> {
         let row = SandboxRow { sandbox, single_use: seat.single_use };
-        // Recorded before the provider is called: what it makes always has a record.
-        if let Err(error) = self.records().call(move |store| store.insert_sandbox(&row)).await {
-            self.registry().remove(&seat);
-            return Err(error);
-        }
+        let recorded = self.records().call(move |store| store.insert_sandbox(&row));
         let (waiter, ready) = oneshot::channel();
         // The driver ends with the engine; nobody has to wait for it here.
         drop(self.spawn(driver.awaited_by(waiter).drive()));
+        // The provider works meanwhile. Nobody hears of a sandbox without a record, and after a
+        // crash whatever has none is removed.
+        if let Err(error) = recorded.await {
+            let cause = Cause::with(Reason::Fault, error.message());
+            if let Err(kept) = seat.ask(Wish::Delete(cause), CREATE_LIMIT).await {
+                tracing::warn!(id = %seat.id, error = &kept as &dyn std::error::Error, "not gone");
+            }
+            return Err(error);
+        }
         let ready = tokio::time::timeout(CREATE_LIMIT, ready).await;
         match ready {
             Ok(Ok(result)) => result.map(|_| seat),

@@ -92,18 +92,26 @@ impl Records {
     }
 
     /// Does something with the store and waits for what comes of it.
-    pub(crate) async fn call<T: Send + 'static>(
+    /// It is in its turn when this returns, whether or not the answer is awaited.
+    pub(crate) fn call<T, Work>(
         &self,
-        work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
+        work: Work,
+    ) -> impl Future<Output = Result<T>> + Send + use<T, Work>
+    where
+        T: Send + 'static,
+        Work: FnOnce(&mut Store) -> Result<T> + Send + 'static,
+    {
         let (sender, answer) = oneshot::channel();
         // The caller may have gone away; the work is done all the same.
         let job: Job = Box::new(move |store| drop(sender.send(work(store))));
-        self.push(job, |queue, waiting| {
+        let pushed = self.push(job, |queue, waiting| {
             waiting.is_awaited = true;
             queue.wake(waiting);
-        })?;
-        answer.await.map_err(|_| closed())?
+        });
+        async move {
+            pushed?;
+            answer.await.map_err(|_| closed())?
+        }
     }
 
     /// Does something with the store, in its turn. A fault is logged, since nobody waits.

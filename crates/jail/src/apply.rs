@@ -34,7 +34,7 @@ const FORGOTTEN: i32 = 32;
 
 /// What the launcher says when the ids are mapped.
 pub(crate) const MAPPED: &[u8] = b"mapped";
-/// What the agent says when it has its listening socket.
+/// What the process says when all walls stand and nothing is left but to execute the agent.
 pub(crate) const READY: &[u8] = b"ready";
 
 /// Where a tree comes from.
@@ -224,9 +224,10 @@ impl Process<'_> {
 
     /// Puts the descriptors in their places and becomes the agent. Returns only with the trouble.
     fn hand_over(&self) -> Trouble {
-        let prepared = self.prepare();
-        match prepared {
+        match self.prepare() {
             Ok((program, arguments)) => {
+                // Without a launcher the agent gets no socket, and ends by itself.
+                let _ = rustix::net::send(&self.materials.channel, READY, SendFlags::NOSIGNAL);
                 let error = sys::execute(program.as_fd(), &arguments, &self.environment);
                 Trouble { step: "start the agent".to_owned(), error }
             }

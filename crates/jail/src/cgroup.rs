@@ -48,8 +48,10 @@ const PARTS: &[&str] = &["agent", "work"];
 /// The group of a sandbox where nothing is limited.
 const WHOLE: &[&str] = &["all"];
 
-/// What stands for the name of a sandbox that is not known yet. No sandbox is called so.
+/// Groups for a sandbox that is not known yet, empty or with its first process. No sandbox is
+/// called so.
 pub(crate) const NEXT: &str = "_next";
+pub(crate) const BODY: &str = "_body";
 
 /// One tree with our folder in it.
 #[derive(Debug)]
@@ -139,13 +141,23 @@ impl Trees {
         self.pids().is_some_and(|branch| branch.version == Version::V2)
     }
 
-    /// Makes the groups of a sandbox.
-    pub(crate) fn make(&self, name: &str, limits: &Limits, without: &Without) -> Outcome<Groups> {
+    /// Makes the groups of a sandbox. Its work has no limits yet.
+    pub(crate) fn make(&self, name: &str) -> Outcome<Groups> {
         let mut groups = Groups::default();
         for branch in &self.0 {
-            branch.make(name, limits, without, &mut groups).at("make the control groups")?;
+            branch.make(name, &mut groups).at("make the control groups")?;
         }
         Ok(groups)
+    }
+
+    /// Gives the work of a sandbox that has none its limits.
+    pub(crate) fn limit(&self, name: &str, limits: &Limits, without: &Without) -> Outcome<()> {
+        let limit = |branch: &Branch| {
+            let work = folders::open_folder(branch.folder.as_fd(), &format!("{name}/work"))?;
+            branch.limit(work.as_fd(), limits, without)
+        };
+        let mut limited = self.0.iter().filter(|branch| branch.parts() == PARTS);
+        limited.try_for_each(limit).at("limit the control groups")
     }
 
     /// Whether groups can get another name: in old trees alone (`cgroup1_rename`).
@@ -153,10 +165,10 @@ impl Trees {
         self.0.iter().all(|branch| branch.version == Version::V1)
     }
 
-    /// Gives the groups of [`NEXT`] to a sandbox that has none.
-    pub(crate) fn rename_next(&self, name: &str) -> Outcome<()> {
+    /// Gives the groups of one name to another that has none.
+    pub(crate) fn rename(&self, from: &str, to: &str) -> Outcome<()> {
         let rename =
-            |branch: &Branch| rustix::fs::renameat(&branch.folder, NEXT, &branch.folder, name);
+            |branch: &Branch| rustix::fs::renameat(&branch.folder, from, &branch.folder, to);
         self.0.iter().try_for_each(rename).at("rename the control groups")
     }
 
@@ -306,13 +318,7 @@ impl Branch {
         folders::write_value(parent, "cgroup.subtree_control", &words.join(" "))
     }
 
-    fn make(
-        &self,
-        name: &str,
-        limits: &Limits,
-        without: &Without,
-        groups: &mut Groups,
-    ) -> io::Result<()> {
+    fn make(&self, name: &str, groups: &mut Groups) -> io::Result<()> {
         folders::make_folder(self.folder.as_fd(), name, 0o755)?;
         let own = folders::open_folder(self.folder.as_fd(), name)?;
         self.pass_down(own.as_fd())?;
@@ -327,7 +333,6 @@ impl Branch {
         let agent = folders::open_folder(own.as_fd(), "agent")?;
         let work = folders::open_folder(own.as_fd(), "work")?;
         self.limit(agent.as_fd(), &AGENT_LIMITS, &Without::nothing())?;
-        self.limit(work.as_fd(), limits, without)?;
         let door = if self.version == Version::V1 { "tasks" } else { "cgroup.procs" };
         groups.work.push(folders::open(work.as_fd(), door, OFlags::WRONLY)?);
         match self.version {

@@ -68,7 +68,7 @@ pub fn run(settings: Settings) -> Result<(), Failure> {
     let mut launcher = Launcher::new(host, settings)?;
     launcher.adopt();
     let ended = launcher.serve();
-    launcher.host.drop_body();
+    launcher.host.drop_spare();
     launcher.host.trees.close(&launcher.host.folders.tag);
     ended
 }
@@ -77,7 +77,6 @@ const SOCKET: u64 = 0;
 const KEEPER: u64 = 1;
 const FIRST_TOKEN: u64 = 2;
 
-const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// How long nobody must have wanted anything before the next start's needs are made: whoever was
 /// answered last has work to do on the same processors, Python's own start for one.
 const QUIET: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
@@ -113,8 +112,8 @@ enum Age {
 
 /// What is being done with a sandbox. Tasks that nobody asked for have no number.
 enum Task {
-    /// Its first process is on its way to the agent.
-    Starting { number: u64, channel: OwnedFd, is_ready: bool, age: Age },
+    /// Its first process puts up its walls.
+    Starting { number: u64, channel: OwnedFd, age: Age },
     /// A worker writes the memory layer to disk; then the processes end.
     Saving { number: u64 },
     /// Its processes end; then the memory layer is written to disk, if one was taken.
@@ -190,6 +189,8 @@ impl Launcher {
             let may_prepare = !self.is_starting() && !self.host.is_prepared();
             if may_prepare && self.wait(&mut events, Some(&QUIET))? == 0 {
                 self.host.prepare_spare();
+                self.try_leftovers();
+                continue;
             }
             if events.is_empty() {
                 let timeout = (!self.leftovers.is_empty()).then_some(&RETRY);

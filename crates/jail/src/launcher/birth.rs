@@ -5,10 +5,10 @@ use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{
-    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags,
+    SocketType,
 };
 use rustix::process::Signal;
 use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType};
@@ -20,7 +20,7 @@ use crate::failure::{At, Outcome};
 use crate::owner;
 use crate::plan::{self, Shape};
 use crate::process;
-use crate::request::Limits;
+use crate::request::{Failure, FailureKind, Limits};
 use crate::sys::{self, Cloned};
 
 /// A first process on its way.
@@ -28,6 +28,44 @@ pub(super) struct Born {
     pub(super) pid: u32,
     pub(super) pidfd: OwnedFd,
     pub(super) channel: OwnedFd,
+    /// Whether it has said that its walls stand.
+    pub(super) is_ready: bool,
+}
+
+/// What a first process says while it puts up its walls.
+pub(super) enum Said {
+    Nothing,
+    /// They stand.
+    Ready,
+    Failed(Failure),
+}
+
+/// Reads the next thing that a first process said.
+pub(super) fn hear(channel: BorrowedFd<'_>) -> Said {
+    let mut message = [0_u8; 2048];
+    match rustix::net::recv(channel, &mut message[..], RecvFlags::DONTWAIT) {
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Said::Nothing,
+        Ok((_, count)) if message.get(..count) == Some(apply::READY) => Said::Ready,
+        Ok((_, 0)) | Err(_) => Said::Failed(ended_early()),
+        Ok((_, count)) => Said::Failed(step_failed(message.get(..count).unwrap_or_default())),
+    }
+}
+
+pub(super) fn ended_early() -> Failure {
+    Failure {
+        kind: FailureKind::Kernel,
+        message: "the first process ended before the agent ran".to_owned(),
+        errno: None,
+        hint: Some("the memory limit may be too small for the saved layer".to_owned()),
+    }
+}
+
+fn step_failed(message: &[u8]) -> Failure {
+    let (step, errno) = apply::trouble_from(message);
+    match errno {
+        0 => Failure { kind: FailureKind::Kernel, message: step, errno: None, hint: None },
+        errno => crate::failure::kernel(&step, &std::io::Error::from_raw_os_error(errno)),
+    }
 }
 
 impl Born {
@@ -57,10 +95,15 @@ impl Born {
         named
     }
 
-    /// Whether it is on its way, or waits. It speaks only when it has failed.
-    pub(super) fn is_well(&self) -> bool {
-        let mut spoken = [PollFd::new(&self.channel, PollFlags::IN)];
-        matches!(rustix::event::poll(&mut spoken, Some(&super::NOW)), Ok(0))
+    /// Whether nothing of it has failed so far.
+    pub(super) fn is_well(&mut self) -> bool {
+        loop {
+            match hear(self.channel.as_fd()) {
+                Said::Nothing => return true,
+                Said::Ready => self.is_ready = true,
+                Said::Failed(_) => return false,
+            }
+        }
     }
 
     /// Ends it.
@@ -89,7 +132,7 @@ impl Host {
                 drop(channel);
                 apply::become_sandbox(&steps, materials, &self.filter)
             }
-            Ok(Cloned::Parent { pid, pidfd }) => Ok(Born { pid, pidfd, channel }),
+            Ok(Cloned::Parent { pid, pidfd }) => Ok(Born { pid, pidfd, channel, is_ready: false }),
             Err(error) => Err(error),
         };
         let born = match (&self.ranges, network) {

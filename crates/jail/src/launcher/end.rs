@@ -190,7 +190,11 @@ impl Launcher {
 
     fn begin_clear(&mut self, name: &str) -> Outcome<bool> {
         let step = "open the layer";
-        let folder = self.host.folders.sandbox(name).at("open the sandbox's folder")?;
+        let folder = match self.host.folders.sandbox(name) {
+            // The start of a new one failed before it had one.
+            Err(rustix::io::Errno::NOENT) => return Ok(false),
+            folder => folder.at("open the sandbox's folder")?,
+        };
         let mut folders = Vec::new();
         for part in ["layer", "layer.new"] {
             match folders::open_folder(folder.as_fd(), part) {
@@ -301,7 +305,7 @@ impl Launcher {
         (word.to_owned(), sentence)
     }
 
-    fn set_task(&mut self, name: &str, task: Task) {
+    pub(super) fn set_task(&mut self, name: &str, task: Task) {
         if let Some(sandbox) = self.sandboxes.get_mut(name) {
             sandbox.task = Some(task);
         }

@@ -45,7 +45,7 @@ impl Launcher {
             }
         }
         // An earlier launcher's process that never became a sandbox ends with its channel.
-        self.end_strangers(cgroup::NEXT);
+        self.end_strangers(cgroup::BODY);
         self.clean_images();
     }
 

@@ -1,18 +1,19 @@
 //! What the next start needs and does not depend on it, made while nobody waits.
 //!
-//! Most sandboxes have the built-in image, a memory layer and the limits of the one before. For
-//! such a one a first process is made ahead: by the same steps in the same order as any other, it
+//! Every new sandbox needs ids, groups and a network namespace of its own, and most the built-in
+//! image's trees for those ids: an empty set of these *parts* is kept ready. And most sandboxes
+//! have the built-in image, a memory layer and the limits of the one before. For such a one a
+//! first process, the *body*, is made ahead: by the same steps in the same order as any other, it
 //! becomes an agent that waits for its socket, has run nothing of the image, and serves one sandbox
-//! or none. Where that cannot be (another shape, trees whose groups cannot be renamed), a network
-//! namespace and a mapped image are ready at least. There is one of each; nothing of it is on
-//! disk, and all of it ends with the launcher.
+//! or none. Where groups cannot be renamed there are neither groups nor a body. There is one of
+//! each; nothing of it is on disk, and all of it ends with the launcher.
 
 use std::os::fd::OwnedFd;
 
 use super::birth::{Born, channel_pair};
 use super::host::{Host, Ranges};
 use crate::apply::{Materials, Source};
-use crate::cgroup::NEXT;
+use crate::cgroup::{BODY, Groups, NEXT};
 use crate::check::HOST_IMAGE;
 use crate::defence::Defence;
 use crate::failure::Outcome;
@@ -29,11 +30,22 @@ pub(super) struct Spare {
     range: Option<u32>,
     /// The built-in image's trees, with the range that they are mapped for.
     trees: Option<(u32, Trees)>,
+    /// Groups called [`NEXT`], without the work's limits.
+    groups: Option<Groups>,
     body: Option<Body>,
     /// The limits of the sandbox before.
     limits: Option<Limits>,
-    /// Whether nothing was taken since it was made.
-    is_fresh: bool,
+    /// What was tried since something was taken.
+    tried: Tried,
+}
+
+/// How far the making of what is missing has come.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Tried {
+    #[default]
+    Nothing,
+    Body,
+    Everything,
 }
 
 /// A first process that knows everything but which sandbox it is.
@@ -44,7 +56,7 @@ struct Body {
 }
 
 impl Body {
-    fn fits(&self, start: &Start) -> bool {
+    fn fits(&mut self, start: &Start) -> bool {
         start.image == HOST_IMAGE
             && start.layer == LayerPlace::Memory
             && start.limits == self.limits
@@ -55,7 +67,9 @@ impl Body {
 impl Ranges {
     /// The range for a new sandbox.
     pub(super) fn next_range(&mut self, start: &Start) -> Outcome<u32> {
-        if let Some(body) = self.spare.body.as_ref().filter(|body| body.fits(start)) {
+        if let Some(body) = &mut self.spare.body
+            && body.fits(start)
+        {
             return Ok(body.range);
         }
         self.spare.range.take().map_or_else(|| self.allotment.allot(), Ok)
@@ -65,25 +79,28 @@ impl Ranges {
 impl Host {
     /// Whether there is nothing to prepare, or nothing came of it the last time.
     pub(super) fn is_prepared(&self) -> bool {
-        self.ranges.as_ref().is_none_or(|ranges| ranges.spare.is_fresh)
+        self.ranges.as_ref().is_none_or(|ranges| ranges.spare.tried == Tried::Everything)
     }
 
-    /// Makes what is missing. A failure is met again, and told, by the start that needs it.
+    /// Makes the next thing that is missing, in a few milliseconds. A failure is met again, and
+    /// told, by the start that needs it.
     pub(super) fn prepare_spare(&mut self) {
         let Some(ranges) = &mut self.ranges else { return };
-        ranges.spare.is_fresh = true;
-        let wanted = ranges.spare.limits;
-        let has_body = |body: &Body| Some(body.limits) == wanted && body.born.is_well();
-        if ranges.spare.body.as_ref().is_some_and(has_body) {
+        let spare = &mut ranges.spare;
+        if spare.tried == Tried::Body {
+            spare.tried = Tried::Everything;
+            return self.prepare_parts();
+        }
+        spare.tried = Tried::Body;
+        let Some(limits) = spare.limits.filter(|_| self.trees.can_rename()) else { return };
+        if spare.body.as_mut().is_some_and(|body| body.limits == limits && body.born.is_well()) {
             return;
         }
         self.drop_body();
         self.prepare_parts();
-        if let Some(limits) = wanted.filter(|_| self.trees.can_rename()) {
-            let body = self.make_body(limits).ok();
-            if let Some(ranges) = &mut self.ranges {
-                ranges.spare.body = body;
-            }
+        let body = self.make_body(limits).ok();
+        if let Some(ranges) = &mut self.ranges {
+            ranges.spare.body = body;
         }
     }
 
@@ -94,6 +111,9 @@ impl Host {
         }
         if ranges.spare.range.is_none() && self.without.keeps(Defence::IdRange) {
             ranges.spare.range = ranges.allotment.allot().ok();
+        }
+        if ranges.spare.groups.is_none() && self.trees.can_rename() {
+            ranges.spare.groups = self.trees.make(NEXT).ok();
         }
         let mapped = ranges.spare.trees.as_ref().map(|(range, _)| *range);
         let wanted = ranges.spare.range.filter(|range| mapped != Some(*range));
@@ -108,15 +128,13 @@ impl Host {
     fn make_body(&mut self, limits: Limits) -> Outcome<Body> {
         let range = self.ranges.as_mut().and_then(|ranges| ranges.spare.range);
         let range = range.ok_or_else(|| crate::failure::refused("there is no range of ids"))?;
-        // What an earlier launcher left; where something is still on its way out, making fails.
-        drop(self.trees.remove(NEXT));
         let (channel, theirs) = channel_pair()?;
         let mut materials = Materials {
             channel: theirs,
             trees: self.take_trees(HOST_IMAGE, range)?,
             layer: None,
             saved: None,
-            groups: self.trees.make(NEXT, &limits, &self.without)?,
+            groups: self.take_groups(BODY, &limits)?,
             hostname: None,
             program: self.program()?,
             settings: self.settings(&limits),
@@ -141,25 +159,32 @@ impl Host {
     pub(super) fn take_body(&mut self, start: &Start, range: u32) -> Outcome<Option<Born>> {
         let Some(ranges) = &mut self.ranges else { return Ok(None) };
         ranges.spare.limits = Some(start.limits);
-        ranges.spare.is_fresh = false;
-        let Some(body) = ranges.spare.body.take_if(|body| body.range == range) else {
+        ranges.spare.tried = Tried::Nothing;
+        let Some(mut body) = ranges.spare.body.take_if(|body| body.range == range) else {
             return Ok(None);
         };
-        if body.fits(start) && self.trees.rename_next(&start.sandbox).is_ok() {
+        if body.fits(start) && self.trees.rename(BODY, &start.sandbox).is_ok() {
             return Ok(Some(body.born));
         }
         body.born.end();
-        drop(self.trees.remove(NEXT));
+        drop(self.trees.remove(BODY));
         Ok(None)
     }
 
-    /// Ends the first process that is ready, and all that it had.
-    pub(super) fn drop_body(&mut self) {
+    /// Ends the first process that is ready, and all that it had. Groups that an earlier launcher
+    /// left go, too; where something is still on its way out of them, there is no next body yet.
+    fn drop_body(&mut self) {
         let body = self.ranges.as_mut().and_then(|ranges| ranges.spare.body.take());
         if let Some(body) = body {
             body.born.end();
             self.release_range(body.range);
         }
+        drop(self.trees.remove(BODY));
+    }
+
+    /// Lets go of everything that is ready.
+    pub(super) fn drop_spare(&mut self) {
+        self.drop_body();
         drop(self.trees.remove(NEXT));
     }
 
@@ -177,6 +202,17 @@ impl Host {
         let fits = |(mapped, _): &mut (u32, Trees)| image == HOST_IMAGE && *mapped == range;
         let spare = self.ranges.as_mut().and_then(|ranges| ranges.spare.trees.take_if(fits));
         spare.map_or_else(|| self.image_trees(image, range), |(_, trees)| Ok(trees))
+    }
+
+    /// Groups for a sandbox that has none, with its limits.
+    pub(super) fn take_groups(&mut self, name: &str, limits: &Limits) -> Outcome<Groups> {
+        let spare = self.ranges.as_mut().and_then(|ranges| ranges.spare.groups.take());
+        let groups = match spare {
+            Some(groups) if self.trees.rename(NEXT, name).is_ok() => groups,
+            Some(_) | None => self.trees.make(name)?,
+        };
+        self.trees.limit(name, limits, &self.without)?;
+        Ok(groups)
     }
 
     /// A network namespace, where the launcher makes them.

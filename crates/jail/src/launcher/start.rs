@@ -3,10 +3,11 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, Gid, Mode, Uid};
-use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::Signal;
 
-use super::birth::{Born, channel_pair};
+use super::birth::{Born, Said, channel_pair, ended_early, hear};
 use super::{Age, Launcher, Running, Sandbox, Task, Watched, host};
 use crate::apply::{self, Materials};
 use crate::check::HOST_IMAGE;
@@ -16,7 +17,7 @@ use crate::folders;
 use crate::plan::{ImageShape, LayerShape, Saved, Shape};
 use crate::process;
 use crate::record::{Process, Record, State};
-use crate::request::{Answer, Failure, FailureKind, LayerPlace, Start, Started};
+use crate::request::{Answer, Failure, LayerPlace, Start, Started};
 
 /// Connections that may wait for the agent.
 const BACKLOG: i32 = 128;
@@ -87,17 +88,22 @@ impl Launcher {
         };
         let mut record = Record::fresh(start, range);
         record.enforced = enforced;
-        let sandboxes = self.host.folders.sandboxes.as_fd();
-        let made = folders::make_folder(sandboxes, name, 0o711).at("make the sandbox's folder");
         // Nothing on disk has the range's ids until a disk layer is made. Before that there is no
-        // use in a record, and its folder alone is removed by whoever finds it.
-        let made = made.and_then(|()| match start.layer {
-            LayerPlace::Disk => self.write_first_record(name, &record),
+        // use in a record or in a folder.
+        let made = match start.layer {
+            LayerPlace::Disk => {
+                self.make_folder(name).and_then(|()| self.write_first_record(name, &record))
+            }
             LayerPlace::Memory => Ok(()),
-        });
+        };
         let sandbox = Sandbox { record, running: None, task: None, queue: Default::default() };
         self.sandboxes.insert(name.to_owned(), sandbox);
         made
+    }
+
+    fn make_folder(&self, name: &str) -> Outcome<()> {
+        let sandboxes = self.host.folders.sandboxes.as_fd();
+        folders::make_folder(sandboxes, name, 0o711).at("make the sandbox's folder")
     }
 
     fn check_required(&self, start: &Start) -> Outcome<()> {
@@ -135,11 +141,11 @@ impl Launcher {
         let name = start.sandbox.as_str();
         let record = self.sandboxes.get(name).map(|sandbox| sandbox.record.clone());
         let mut record = record.ok_or_else(|| not_found("the sandbox is gone"))?;
-        let listener = self.listen(name)?;
         // Closing what a new process was given can wait until that is on its way.
         let (born, given) = self.first_process(start, record.range)?;
-        let started = process::started(born.pid).at("look at the first process");
-        let recorded = started.and_then(|started| {
+        let recorded = self.make_folder(name).and_then(|()| {
+            let listener = self.listen(name)?;
+            let started = process::started(born.pid).at("look at the first process")?;
             let boot = self.host.boot.clone();
             record.state = State::Running(Process { pid: born.pid, started, boot });
             if age == Age::New {
@@ -152,24 +158,26 @@ impl Launcher {
                 born.name(&start.hostname)?;
             }
             born.hand_over(listener.as_fd())?;
-            let token = self.follow(born.channel.as_fd())?;
-            Ok((token, self.follow(born.pidfd.as_fd())?))
+            self.follow(born.pidfd.as_fd())
         });
-        let (channel_token, token) = match recorded {
-            Ok(tokens) => tokens,
+        let token = match recorded {
+            Ok(token) => token,
             Err(failure) => {
                 born.end();
                 return Err(failure);
             }
         };
-        self.watched.insert(channel_token, Watched::Channel(name.to_owned()));
         self.watched.insert(token, Watched::Process(name.to_owned()));
-        if let Some(sandbox) = self.sandboxes.get_mut(name) {
-            sandbox.record = record;
-            sandbox.running = Some(Running { pid: born.pid, pidfd: born.pidfd });
-            let channel = born.channel;
-            sandbox.task = Some(Task::Starting { number, channel, is_ready: false, age });
+        let Some(sandbox) = self.sandboxes.get_mut(name) else { return Ok(()) };
+        sandbox.record = record;
+        sandbox.running = Some(Running { pid: born.pid, pidfd: born.pidfd });
+        if born.is_ready {
+            self.watch(number, name);
+            return Ok(());
         }
+        let token = self.follow(born.channel.as_fd())?;
+        self.watched.insert(token, Watched::Channel(name.to_owned()));
+        self.set_task(name, Task::Starting { number, channel: born.channel, age });
         Ok(())
     }
 
@@ -179,30 +187,41 @@ impl Launcher {
             return Ok((born, None));
         }
         let name = start.sandbox.as_str();
-        let folder = self.host.folders.sandbox(name).at("open the sandbox's folder")?;
-        let saved = if folders::exists(folder.as_fd(), "layer") { Saved::Yes } else { Saved::No };
+        let folder = match self.host.folders.sandbox(name) {
+            // A new one whose layer is in memory has none yet.
+            Err(Errno::NOENT) => None,
+            folder => Some(folder.at("open the sandbox's folder")?),
+        };
+        let folder = folder.as_ref().map(AsFd::as_fd);
+        let is_saved = folder.is_some_and(|folder| folders::exists(folder, "layer"));
+        let saved = if is_saved { Saved::Yes } else { Saved::No };
         let shape = Shape {
             image: if start.image == HOST_IMAGE { ImageShape::Host } else { ImageShape::Imported },
             layer: LayerShape::of(start.layer, saved),
             limits: &start.limits,
             ids: self.host.ids(),
         };
-        let layer = (start.layer == LayerPlace::Disk)
-            .then(|| {
-                self.make_layer(folder.as_fd(), range, "layer")?;
-                self.host.disk_layer(name, folder.as_fd())
-            })
-            .transpose()?;
-        let saved = (shape.layer == LayerShape::SavedMemory)
-            .then(|| folders::open_folder(folder.as_fd(), "layer").at("open the saved layer"))
-            .transpose()?;
+        let (mut layer, mut saved) = (None, None);
+        match (shape.layer, folder) {
+            (LayerShape::NewMemory, _) => {}
+            (LayerShape::SavedMemory, Some(folder)) => {
+                saved = Some(folders::open_folder(folder, "layer").at("open the saved layer")?);
+            }
+            (LayerShape::Disk, Some(folder)) => {
+                self.make_layer(folder, range, "layer")?;
+                layer = Some(self.host.disk_layer(name, folder)?);
+            }
+            (LayerShape::SavedMemory | LayerShape::Disk, None) => {
+                return Err(not_found(format!("the folder of the sandbox `{name}` is gone")));
+            }
+        }
         let (channel, theirs) = channel_pair()?;
         let mut materials = Materials {
             channel: theirs,
             trees: self.host.take_trees(&start.image, range)?,
             layer,
             saved,
-            groups: self.host.trees.make(name, &start.limits, &self.host.without)?,
+            groups: self.host.take_groups(name, &start.limits)?,
             hostname: Some(start.hostname.clone()),
             program: self.host.program()?,
             settings: self.host.settings(&start.limits),
@@ -258,24 +277,15 @@ impl Launcher {
         Ok(socket)
     }
 
-    /// Reads what a starting process says; true when it has more to say.
+    /// Takes what a starting process says; true when it has more to say.
     pub(super) fn channel_spoke(&mut self, name: &str) -> bool {
         let Some(sandbox) = self.sandboxes.get_mut(name) else { return false };
-        let Some(Task::Starting { number, channel, is_ready, age, .. }) = &mut sandbox.task else {
-            return false;
-        };
+        let Some(Task::Starting { number, channel, age }) = &sandbox.task else { return false };
         let (number, age) = (*number, *age);
-        let mut message = [0_u8; 2048];
-        let received = rustix::net::recv(&*channel, &mut message[..], RecvFlags::DONTWAIT);
-        let ended = match received {
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return true,
-            Ok((_, count)) if message.get(..count) == Some(apply::READY) => {
-                *is_ready = true;
-                return true;
-            }
-            Ok((_, 0)) if *is_ready => Ok(()),
-            Ok((_, 0)) | Err(_) => Err(agent_ended()),
-            Ok((_, count)) => Err(step_failed(message.get(..count).unwrap_or_default())),
+        let ended = match hear(channel.as_fd()) {
+            Said::Nothing => return true,
+            Said::Ready => Ok(()),
+            Said::Failed(failure) => Err(failure),
         };
         if let Some(Task::Starting { channel, .. }) = sandbox.task.take() {
             // A copy in a child on its way would keep it in the poll set.
@@ -283,7 +293,7 @@ impl Launcher {
         }
         let ended = ended.and_then(|()| match &sandbox.running {
             Some(_) => Ok(()),
-            None => Err(agent_ended()),
+            None => Err(ended_early()),
         });
         match ended {
             Ok(()) => self.watch(number, name),
@@ -314,22 +324,5 @@ impl Launcher {
             // sandbox that does not end.
             drop(process::signal(running.pidfd.as_fd(), Signal::KILL));
         }
-    }
-}
-
-fn agent_ended() -> Failure {
-    Failure {
-        kind: FailureKind::Kernel,
-        message: "the first process ended before the agent ran".to_owned(),
-        errno: None,
-        hint: Some("the memory limit may be too small for the saved layer".to_owned()),
-    }
-}
-
-fn step_failed(message: &[u8]) -> Failure {
-    let (step, errno) = apply::trouble_from(message);
-    match errno {
-        0 => Failure { kind: FailureKind::Kernel, message: step, errno: None, hint: None },
-        errno => crate::failure::kernel(&step, &std::io::Error::from_raw_os_error(errno)),
     }
 }

@@ -148,8 +148,10 @@ pub(super) fn root(shape: &Shape<'_>, without: &Without) -> Vec<Step> {
             "an overlay does not look below a mount in its lower, so /usr is one of its own",
         ));
     }
-    for at in ["root/proc", "root/dev", "root/tmp", "root/workspace"] {
-        steps.push(step(Action::Folder { at }, "an imported image may lack it"));
+    if shape.image == ImageShape::Imported {
+        for at in ["root/proc", "root/dev", "root/tmp", "root/workspace"] {
+            steps.push(step(Action::Folder { at }, "an imported image may lack it"));
+        }
     }
     steps
 }

@@ -14,7 +14,7 @@ use crate::output::{BAD, FAINT, GOOD, HEADING, Table};
 const COMPARISONS: &[(&str, Subject, Subject, Option<f64>)] = &[
     // The goal is for a cold start: a process that was made ahead is a warm one.
     ("new sandbox to Python's output / chroot", Subject::RunPython, Subject::ChrootPython, None),
-    ("the same, nothing prepared / chroot", Subject::UnlikePython, Subject::ChrootPython, Some(1.35)),
+    ("the same, no process ahead / chroot", Subject::UnlikePython, Subject::ChrootPython, Some(1.35)),
     ("infield run / bwrap, whole process", Subject::RunProcess, Subject::BwrapProcess, Some(1.1)),
     ("static program in a new sandbox / on the host", Subject::RunStatic, Subject::HostStatic, Some(6.0)),
     ("/bin/true in a running sandbox / on the host", Subject::ExecTrue, Subject::HostTrue, Some(2.0)),

@@ -62,7 +62,7 @@ impl Subject {
             Self::HostPython => "host: python3 to its output",
             Self::ChrootPython => "chroot: python3 to its output",
             Self::RunPython => "new sandbox: Python to its output",
-            Self::UnlikePython => "new sandbox, nothing prepared: Python to its output",
+            Self::UnlikePython => "new sandbox, no process ahead: Python to its output",
             Self::HttpPython => "new sandbox over HTTP: Python to its output",
             Self::McpPython => "new sandbox over MCP: Python to the answer",
             Self::McpHttpPython => "new sandbox over MCP and HTTP: Python to the answer",

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::jail::{self, Jail, LIMITS, eventually};
-use crate::cgroup::{NEXT, detect};
+use crate::cgroup::{BODY, detect};
 use crate::request::{Answer, LayerPlace, Limits, Request, Start, Started};
 
 /// The process that waits in the groups of the next sandbox.
@@ -14,7 +14,7 @@ fn waiting(jail: &Jail) -> BTreeSet<u32> {
     let tag = format!("{:x}-{:x}", stat.st_dev, stat.st_ino);
     let mountinfo = fs::read_to_string("/proc/self/mountinfo").expect("it is there");
     let groups = detect::trees(&mountinfo, |_| String::new()).into_iter().map(|tree| {
-        let group = tree.mount.join("infield").join(&tag).join(NEXT).join("agent/cgroup.procs");
+        let group = tree.mount.join("infield").join(&tag).join(BODY).join("agent/cgroup.procs");
         fs::read_to_string(group).unwrap_or_default()
     });
     groups.collect::<String>().lines().filter_map(|line| line.parse().ok()).collect()
