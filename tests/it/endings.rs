@@ -135,14 +135,19 @@ async fn the_next_start_clears_what_a_kill_left_of_the_own_check() -> Result<()>
     for number in 0..ENDS / 3 {
         let home = Home::new()?;
         let daemon = serve(&home)?;
+        let mut parts = Vec::new();
+        wait("the daemon's processes", || {
+            let found = ["__launcher", "__daemon"].map(|word| child(daemon.id(), word));
+            parts = found.into_iter().collect::<Result<Vec<_>>>()?;
+            Ok(parts.iter().all(Option::is_some))
+        })?;
+        // The check is over in a few milliseconds.
         await_check(&home.path())?;
-        std::thread::park_timeout(STEP * number / 2);
-        let parts = ["__launcher", "__daemon"].map(|word| child(daemon.id(), word));
+        std::thread::park_timeout(Duration::from_millis(number.into()));
         signal(&daemon, Signal::KILL)?;
         await_end(daemon)?;
         // Until the old daemon has seen it, it would be the one to answer.
-        for part in parts {
-            let Some(part) = part? else { continue };
+        for part in parts.into_iter().flatten() {
             let folder = format!("/proc/{part}/exe");
             wait("the end of the old one", || Ok(std::fs::read_link(&folder).is_err()))?;
         }
