@@ -10,6 +10,7 @@ pub mod principal;
 pub mod image;
 pub mod isolation;
 pub mod lifecycle;
+pub mod network;
 pub mod sandbox;
 
 pub mod command;

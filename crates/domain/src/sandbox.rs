@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::isolation::{Control, Enforcement};
 use crate::language::Language;
 use crate::lifecycle::{Cause, State};
+use crate::network::Policy;
 use crate::{Error, GuestPath, ImageName, Result, SandboxId, SandboxName};
 
 /// A moment, in milliseconds since the Unix epoch.
@@ -37,7 +38,7 @@ pub struct Spec {
     /// What it may use.
     pub resources: Resources,
     /// What it may reach.
-    pub network: Network,
+    pub network: Policy,
     /// Limits and walls without which it must not start.
     pub require: Vec<Control>,
 }
@@ -118,38 +119,6 @@ impl Resources {
                 Err(Error::invalid(format!("the limit `{what}` is out of range"))
                     .with_hint(format!("choose {range}")))
             }
-        }
-    }
-}
-
-/// What a sandbox may reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Network {
-    /// Its own loopback, nothing else.
-    None,
-}
-
-impl Network {
-    /// Reads the word a user wrote; refuses what is not built yet, by name.
-    pub fn parse(word: &str) -> Result<Self> {
-        match word {
-            "none" => Ok(Self::None),
-            "limited" | "public" | "custom" => Err(Error::unsupported(format!(
-                "the network `{word}` is not built yet: a sandbox has its own loopback only"
-            ))
-            .with_hint("leave `network` out or say `none`, and bring files in by upload")),
-            other => {
-                Err(Error::invalid(format!("there is no network `{other}`"))
-                    .with_hint("say `none`"))
-            }
-        }
-    }
-
-    /// The word of it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
         }
     }
 }

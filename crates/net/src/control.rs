@@ -1,0 +1,97 @@
+//! What the daemon and the network process say to each other.
+//!
+//! One message is one packet of a `SOCK_SEQPACKET` socket pair: a postcard-encoded [`ToNetwork`] or
+//! [`FromNetwork`], at most [`PACKET_BYTES`] long. A daemon asks [`Request::Inventory`] first and
+//! takes over what is served already; when the socket is new, so is the process, and it serves
+//! nothing yet. A sandbox that nobody serves has closed ways: its connections wait, then fail.
+
+use std::net::SocketAddr;
+
+use infield_domain::SandboxId;
+use infield_domain::network::{Allowance, Connection, Policy, Rule, Traffic};
+use serde::{Deserialize, Serialize};
+
+/// Bytes of one packet at most.
+pub const PACKET_BYTES: usize = 64 << 10;
+
+/// A question with the number that pairs it with its answer.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ToNetwork {
+    /// Chosen by the asker.
+    pub number: u64,
+    /// The question.
+    pub request: Request,
+}
+
+/// What the daemon asks.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Request {
+    /// Which sandboxes are served. Answer: [`Answer::Serving`].
+    Inventory,
+    /// What holds for all sandboxes from now on. Answer: [`Answer::Done`].
+    Configure(Settings),
+    /// Serves a sandbox. Two sockets of its namespace come along: the listener for everything,
+    /// and the resolver's. Where it is served already, policy and ceilings are changed, and other
+    /// sockets are closed. Answer: [`Answer::Done`], when the policy is in force.
+    Serve {
+        /// Which.
+        sandbox: SandboxId,
+        /// What it may reach.
+        policy: Policy,
+        /// How much.
+        allowance: Allowance,
+    },
+    /// Changes policy and ceilings, and cuts what no longer fits. Answer: [`Answer::Done`], or
+    /// [`Answer::Unknown`].
+    Change {
+        /// Which.
+        sandbox: SandboxId,
+        /// What it may reach.
+        policy: Policy,
+        /// How much.
+        allowance: Allowance,
+    },
+    /// Cuts everything of a sandbox and closes its sockets. Answer: [`Answer::Done`].
+    Forget {
+        /// Which.
+        sandbox: SandboxId,
+    },
+    /// What a sandbox has moved. Answer: [`Answer::Traffic`], or [`Answer::Unknown`].
+    Traffic {
+        /// Which.
+        sandbox: SandboxId,
+    },
+}
+
+/// What holds for all sandboxes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The rules behind `limited`.
+    pub limited: Vec<Rule>,
+    /// Where names are looked up; the host's own resolvers when there is none.
+    pub resolvers: Vec<SocketAddr>,
+}
+
+/// What the network process says.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FromNetwork {
+    /// An answer to the question of this number.
+    Answer(u64, Answer),
+    /// Connections of a sandbox that are over or were refused, in their order.
+    Connections(SandboxId, Vec<Connection>),
+}
+
+/// An answer.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Answer {
+    /// It is done.
+    Done,
+    /// These are served.
+    Serving(Vec<SandboxId>),
+    /// What a sandbox has moved.
+    Traffic(Traffic),
+    /// The sandbox is not served.
+    Unknown,
+    /// It was not done, and why.
+    Failed(String),
+}

@@ -1,0 +1,77 @@
+//! What is told to the daemon of a sandbox's connections.
+//!
+//! A sandbox can be refused a million times a second. Its journal holds so many entries until the
+//! daemon takes them; refusals of the same kind are counted in the first one, and what finds no
+//! room is counted in the next that does.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use infield_domain::network::{Connection, Judgement};
+use tokio::sync::Notify;
+
+/// Entries that wait for the daemon at most.
+const MOST: usize = 256;
+
+/// One sandbox's entries that the daemon does not have yet.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    waiting: Mutex<Waiting>,
+    /// Somebody has written.
+    news: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    entries: VecDeque<Connection>,
+    /// Entries that found no room.
+    lost: u32,
+}
+
+impl Journal {
+    pub(crate) fn new(news: Arc<Notify>) -> Self {
+        Self { waiting: Mutex::default(), news }
+    }
+
+    /// Writes an entry.
+    pub(crate) fn write(&self, entry: Connection) {
+        let mut waiting = self.lock();
+        let same = |known: &&mut Connection| is_repeated(known, &entry);
+        if let Some(known) = waiting.entries.iter_mut().rev().take(16).find(same) {
+            known.repeated = known.repeated.saturating_add(1);
+            return;
+        }
+        if waiting.entries.len() >= MOST {
+            waiting.lost = waiting.lost.saturating_add(1);
+            return;
+        }
+        let repeated = entry.repeated.saturating_add(std::mem::take(&mut waiting.lost));
+        waiting.entries.push_back(Connection { repeated, ..entry });
+        drop(waiting);
+        self.news.notify_one();
+    }
+
+    /// Takes up to `most` entries.
+    pub(crate) fn take(&self, most: usize) -> Vec<Connection> {
+        let mut waiting = self.lock();
+        let count = waiting.entries.len().min(most);
+        waiting.entries.drain(..count).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Nothing in a critical section can panic half-way, so the entries are whole.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether two refusals differ in nothing but their time.
+fn is_repeated(known: &Connection, entry: &Connection) -> bool {
+    let key = |one: &Connection| (one.judgement, one.port, one.address);
+    entry.judgement == Judgement::Refused
+        && key(known) == key(entry)
+        && known.name == entry.name
+        && known.reason == entry.reason
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,23 @@
+//! The network process: it decides and carries what sandboxes send, outside of them, without any
+//! privilege.
+//!
+//! A sandbox has no way out but two sockets that live in its network namespace and are served
+//! here: one takes every TCP connection, whatever its destination, the other one is the sandbox's
+//! resolver. The launcher made them; the daemon says whose they are and under which policy.
+//!
+//! ```text
+//! program ──look-up──▶ dns ──▶ upstream          names: one synthetic address for each name
+//!    │                                             │
+//!    └──connection──▶ accept ──▶ judge (policy, name of the address, addresses of the name)
+//!                        │            │ refused ──▶ refusal
+//!                        └──▶ inspect (TLS, HTTP: is it that name?) ──▶ relay ──▶ host's network
+//! ```
+
+pub mod control;
+mod run;
+
+mod journal;
+mod sandbox;
+mod serve;
+
+pub use run::run;

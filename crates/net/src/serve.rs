@@ -1,0 +1,1 @@
+//! Takes what the daemon says, and keeps the sandboxes that are served.
