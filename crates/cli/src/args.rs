@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, bench, cp, create, doctor, exec, image, info, key, logs, ls, mcp, mcp_config, prune, rm,
-    run, serve, shutdown, start, stats, stop,
+    audit, bench, cp, create, doctor, exec, image, info, key, logs, ls, mcp, mcp_config, net,
+    prune, rm, run, serve, shutdown, start, stats, stop,
 };
 
 /// Private computers for programs that nobody has read.
@@ -88,6 +88,7 @@ pub(crate) enum Command {
     Image(image::ImageArgs),
     Key(key::KeyArgs),
     Audit(audit::AuditArgs),
+    Net(net::NetArgs),
     Prune(prune::PruneArgs),
     Serve(serve::ServeArgs),
     Shutdown(shutdown::ShutdownArgs),

@@ -3,13 +3,14 @@
 //! ```text
 //! infield serve = keeper    small, single-threaded; holds the sockets and the home's lock
 //!   ├─ launcher             privileged where root started it; does all isolation work
-//!   └─ daemon               an account without privileges; engine, doors, store
+//!   ├─ network              an account without privileges; carries what sandboxes send
+//!   └─ daemon               another such account; engine, doors, store
 //! ```
 //!
-//! The keeper starts the other two and starts them again when they die. It gives each its
+//! The keeper starts the other three and starts them again when they die. It gives each its
 //! descriptors over a socket that is the child's standard input, so that a daemon can end and
 //! start anew while clients wait in the listener's queue. Sandboxes are nobody's business here:
-//! they outlive all three.
+//! they outlive all four.
 
 mod account;
 mod control;
@@ -19,6 +20,8 @@ mod keeper;
 mod launcher;
 mod log;
 mod mcp;
+mod network;
+mod networking;
 mod options;
 mod peer;
 mod post;
@@ -31,11 +34,13 @@ use infield_domain::{Error, Result};
 
 use crate::home::Home;
 
+pub(crate) use networking::{LIMITED, NETWORK, Networking, RESOLVER};
 pub(crate) use options::{Access, IdBlock, Lifetime, Names, Options};
 
 /// First arguments that make this binary another process than the command line.
 const KEEPER: &str = "__keeper";
 const LAUNCHER: &str = "__launcher";
+const NETWORK_PROCESS: &str = "__network";
 const DAEMON: &str = "__daemon";
 
 /// Descriptors from here on are not meant for our children.
@@ -47,6 +52,7 @@ pub(crate) fn inner_process() -> Option<ExitCode> {
     match first.to_str()? {
         KEEPER => Some(background_keeper()),
         LAUNCHER => Some(launcher::run()),
+        NETWORK_PROCESS => Some(network::run()),
         DAEMON => Some(daemon::run()),
         _ => None,
     }
@@ -64,7 +70,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// Starts a daemon in the background, which logs into its home. It has its socket as soon as
 /// it has the home; ends at once when another has it.
 pub(crate) fn start_in_background(home: &Home) -> Result<Child> {
-    let options = Options::background(home.clone());
+    let options = Options::background(home.clone())?;
     let directory = home.open(options.owner()?)?;
     let failed =
         |error: std::io::Error| Error::internal("the daemon cannot be started").with_source(error);
@@ -85,7 +91,7 @@ fn background_keeper() -> ExitCode {
             Error::internal("the daemon cannot leave its terminal").with_source(errno)
         })?;
         let path = std::env::args_os().nth(2).map(std::path::PathBuf::from);
-        keeper::run(&Options::background(Home::resolve(path.as_deref())?))
+        keeper::run(&Options::background(Home::resolve(path.as_deref())?)?)
     };
     end(run())
 }

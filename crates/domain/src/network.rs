@@ -5,6 +5,7 @@
 //! order. What is not public opens for a rule alone that names both its addresses and its ports.
 
 mod address;
+mod choice;
 mod connection;
 mod name;
 mod preset;
@@ -17,6 +18,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use address::{Special, reached, special};
+pub use choice::Choice;
 pub use connection::{Allowance, Connection, Judgement, Traffic};
 pub use name::{DomainName, Pattern};
 pub use preset::{LIMITED, limited};
@@ -110,7 +112,8 @@ impl Policy {
     }
 
     /// Whether a name may be looked up at all: some connection to it could be allowed. A block of
-    /// addresses opens no name, since to look names up freely is a way out.
+    /// addresses opens no name, since to look names up freely is a way out; one that holds every
+    /// address of its family does.
     pub fn resolves(&self, preset: &[Rule], name: &DomainName) -> bool {
         let rules = match self {
             Self::None => return false,
@@ -120,7 +123,7 @@ impl Policy {
         };
         let names = |rule: &&Rule| match &rule.target {
             Target::Name(pattern) => pattern.fits(name),
-            Target::Block(_) => false,
+            Target::Block(block) => block.is_all() && rule.effect == Effect::Allow,
         };
         let denies_all = |rule: &Rule| rule.effect == Effect::Deny && rule.ports.is_all();
         let mut about = rules.iter().filter(names).peekable();

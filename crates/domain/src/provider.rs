@@ -12,6 +12,7 @@ use crate::guest::{ByteStream, Guest};
 use crate::image::Image;
 use crate::isolation::{Enforcement, Host};
 use crate::lifecycle::Cause;
+use crate::network::{Connection, Policy, Traffic};
 use crate::sandbox::{Millis, Spec, Usage};
 use crate::{ImageName, Result, SandboxId};
 
@@ -61,6 +62,13 @@ pub trait Provider: Send + Sync {
     fn died<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Cause>;
     /// The inside of a running sandbox; connects only when it is used.
     fn guest(&self, id: &SandboxId) -> Arc<dyn Guest>;
+    /// Puts another policy in force for a running sandbox. Connections that no longer fit are cut
+    /// before it answers.
+    fn set_network<'a>(&'a self, id: &'a SandboxId, to: &'a Policy) -> BoxFuture<'a, Result<()>>;
+    /// What a running sandbox has moved; none for one without a network.
+    fn traffic<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<Option<Traffic>>>;
+    /// Waits for connections of a sandbox that are over or were refused. One caller at a time.
+    fn connections(&self) -> BoxFuture<'_, (SandboxId, Vec<Connection>)>;
     /// What a running sandbox uses now.
     fn usage<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<Usage>>;
 

@@ -16,6 +16,8 @@ pub struct ListAudit {
     pub subject: Option<String>,
     /// Only those of this owner.
     pub who: Option<String>,
+    /// Only those of this action.
+    pub action: Option<String>,
     /// Records at most, 1 to 1,000.
     pub limit: u32,
     /// Where the page before ended.
@@ -44,7 +46,8 @@ impl Engine {
             }
         };
         let limit = list.limit.clamp(1, MOST_LISTED);
-        let filter = AuditFilter { subject: list.subject, who: list.who, before, limit: limit + 1 };
+        let ListAudit { subject, who, action, .. } = list;
+        let filter = AuditFilter { subject, who, action, before, limit: limit + 1 };
         let mut items = self.records().call(move |store| store.audit(&filter)).await?;
         let more = items.len() > limit as usize;
         items.truncate(limit as usize);

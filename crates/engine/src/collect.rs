@@ -7,6 +7,7 @@ use futures_util::StreamExt as _;
 use infield_domain::command::{Ending, ProcessEvent, Signal, Stream};
 use infield_domain::files::{FileKind, Range};
 use infield_domain::lifecycle::{Reason, State};
+use infield_domain::network::Connection;
 use infield_domain::sandbox::{Millis, Sandbox};
 use infield_domain::{Error, ExecutionId, GuestPath, Kind, Result};
 use tokio::time::Instant;
@@ -93,6 +94,8 @@ pub struct Outcome {
     pub stderr: Shown,
     /// Figures, four at most.
     pub plots: Vec<Plot>,
+    /// Connections of the sandbox that were refused since the start.
+    pub refusals: Vec<Connection>,
     /// When the sandbox stops and goes if nothing happens.
     pub deadlines: Deadlines,
     /// When this was true.
@@ -119,6 +122,8 @@ impl Run {
             (Some(_) | None, _) => Vec::new(),
         };
         let elapsed_ms = gathered.elapsed_ms();
+        let at = self.engine.now();
+        let refusals = self.inside.seat.refusals.since(at.saturating_sub(elapsed_ms));
         let (stdout, stderr) =
             show(gathered.stdout, gathered.stderr, max_chars, &self.execution_id);
         let status = if gathered.ending.is_some() { Status::Finished } else { Status::Running };
@@ -135,8 +140,9 @@ impl Run {
             stdout,
             stderr,
             plots,
+            refusals,
             deadlines: self.inside.seat.deadlines(),
-            at: self.engine.now(),
+            at,
         })
     }
 

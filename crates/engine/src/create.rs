@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_core::future::BoxFuture;
 use infield_domain::lifecycle::{Cause, Reason, State};
+use infield_domain::network::Policy;
 use infield_domain::sandbox::{Sandbox, Spec, WORKING_DIRECTORY};
 use infield_domain::{Error, GuestPath, ImageName, Permission, Principal, Result};
 use infield_store::SandboxRow;
@@ -12,12 +14,15 @@ use tokio::sync::oneshot;
 
 use crate::driver::queue::Wish;
 use crate::driver::{Driver, Seat};
+use crate::gate::clipped;
 use crate::registry::Taken;
-use crate::toolbox::git;
-use crate::{CreateSandbox, Engine, names};
+use crate::toolbox::git::{self, GitOperation, GitRequest};
+use crate::{CreateSandbox, Engine, GitSource, names};
 
 /// How long a caller waits for a new sandbox; the driver has limits of its own below it.
 const CREATE_LIMIT: Duration = Duration::from_secs(60);
+/// How long the clone of its repository may take.
+const CLONE_LIMIT_MS: u64 = 600_000;
 /// Variables and labels that a sandbox can carry, and the bytes of all of them.
 const MOST_VARIABLES: usize = 256;
 const MOST_BYTES: usize = 64 << 10;
@@ -55,17 +60,22 @@ impl Engine {
             return Err(Error::unavailable("the daemon is starting or ending")
                 .with_hint("try again in a moment"));
         }
-        check(&create)?;
+        let policy = self.settle_network(create.network.clone())?;
+        check(&create, &policy)?;
         if let Some(image) = create.image.as_ref().filter(|image| image.as_str() != ImageName::HOST)
         {
             self.require_image(image).await?;
         }
         let chosen = create.name.is_some();
-        let mut sandbox = self.new_record(who, create);
+        let git = create.git.clone();
+        let mut sandbox = self.new_record(who, create, policy);
         for _ in 0..NAME_TRIES {
             let (driver, seat) = Driver::new(self, sandbox.clone(), once);
             match self.registry().insert(&seat, self.settings().max_sandboxes) {
-                Ok(()) => return self.bring_up(driver, seat, sandbox).await,
+                Ok(()) => {
+                    let seat = self.bring_up(driver, seat, sandbox).await?;
+                    return self.bring_repository(who, seat, git).await;
+                }
                 Err(Taken::Name(_)) if !chosen => sandbox.spec.name = names::sandbox_name(),
                 Err(taken) => return self.already(who, taken).await,
             }
@@ -73,7 +83,7 @@ impl Engine {
         Err(Error::conflict("no free name was found").with_hint("choose a name yourself"))
     }
 
-    fn new_record(&self, who: &Principal, create: CreateSandbox) -> Sandbox {
+    fn new_record(&self, who: &Principal, create: CreateSandbox, network: Policy) -> Sandbox {
         let now = self.now();
         let spec = Spec {
             name: create.name.unwrap_or_else(names::sandbox_name),
@@ -85,7 +95,7 @@ impl Engine {
             labels: create.labels,
             retention: create.retention,
             resources: create.resources,
-            network: create.network,
+            network,
             require: create.require,
         };
         Sandbox {
@@ -132,6 +142,42 @@ impl Engine {
         }
     }
 
+    /// Clones what a new sandbox starts with. One that cannot have it goes again.
+    async fn bring_repository(
+        &self,
+        who: &Principal,
+        seat: Arc<Seat>,
+        source: Option<GitSource>,
+    ) -> Result<Arc<Seat>> {
+        let Some(source) = source else { return Ok(seat) };
+        let Err(error) = self.clone_into(who, &seat, source).await else { return Ok(seat) };
+        let cause = Cause::with(Reason::Fault, "its repository was not cloned");
+        if let Err(kept) = seat.ask(Wish::Delete(cause), CREATE_LIMIT).await {
+            tracing::warn!(id = %seat.id, error = &kept as &dyn std::error::Error, "not gone");
+        }
+        Err(error)
+    }
+
+    /// In a box, because git runs like any command, and that may make a sandbox.
+    fn clone_into<'a>(
+        &'a self,
+        who: &'a Principal,
+        seat: &'a Seat,
+        GitSource { url, branch }: GitSource,
+    ) -> BoxFuture<'a, Result<()>> {
+        let operation = GitOperation::Clone { url, branch, path: None };
+        let request = GitRequest { operation, working_directory: None, timeout_ms: CLONE_LIMIT_MS };
+        Box::pin(async move {
+            let outcome = self.git(who, seat.id.as_str(), request).await?;
+            if outcome.success {
+                return Ok(());
+            }
+            let said = clipped(outcome.stderr.text.trim());
+            Err(Error::unavailable(format!("the repository was not cloned: {said}"))
+                .with_hint("look at the address and at the network's rules"))
+        })
+    }
+
     async fn already(&self, who: &Principal, taken: Taken) -> Result<Arc<Seat>> {
         match taken {
             Taken::SameRequest(seat) => {
@@ -173,7 +219,7 @@ fn workspace() -> GuestPath {
     WORKING_DIRECTORY.parse().expect("the working directory is a path")
 }
 
-fn check(create: &CreateSandbox) -> Result<()> {
+fn check(create: &CreateSandbox, network: &Policy) -> Result<()> {
     create.resources.check()?;
     check_pairs("variables", &create.environment)?;
     check_pairs("labels", &create.labels)?;
@@ -190,10 +236,7 @@ fn check(create: &CreateSandbox) -> Result<()> {
         return Err(Error::invalid("the working directory of a sandbox begins with `/`")
             .with_hint("leave it out for `/workspace`"));
     }
-    if let Some(source) = &create.git {
-        return Err(git::no_network(&source.url));
-    }
-    Ok(())
+    create.git.as_ref().map_or(Ok(()), |source| git::check_remote(&source.url, network))
 }
 
 fn check_pairs(what: &str, pairs: &BTreeMap<String, String>) -> Result<()> {

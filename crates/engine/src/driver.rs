@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use infield_domain::lifecycle::{Cause, Event, Reason, State, next};
+use infield_domain::network::Policy;
 use infield_domain::sandbox::Sandbox;
 use infield_domain::{Error, Kind, Result, SandboxId};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -22,6 +23,7 @@ use crate::activity::Activity;
 use crate::create::Use;
 use crate::driver::perform::{Performed, movement};
 use crate::driver::queue::{Pushed, Queue, Wish};
+use crate::network::Refusals;
 use crate::{Engine, schedule};
 
 mod perform;
@@ -41,7 +43,10 @@ pub(crate) struct Seat {
     /// Whether it goes after its one command.
     pub(crate) single_use: bool,
     pub(crate) activity: Activity,
+    /// What its network refused lately.
+    pub(crate) refusals: Refusals,
     wishes: mpsc::Sender<(Wish, Waiter)>,
+    changes: mpsc::Sender<(Policy, Waiter)>,
     view: watch::Receiver<Arc<Sandbox>>,
 }
 
@@ -68,6 +73,28 @@ impl Seat {
             Ok(Ok(sandbox)) => sandbox.clone(),
             // Too late, or the driver is gone: what is known last is the answer.
             Ok(Err(_)) | Err(_) => self.sandbox(),
+        }
+    }
+
+    /// Asks the driver for another policy, and waits until it is in force.
+    pub(crate) async fn change_network(
+        &self,
+        policy: Policy,
+        limit: Duration,
+    ) -> Result<Arc<Sandbox>> {
+        let (waiter, answer) = oneshot::channel();
+        if self.changes.send((policy, waiter)).await.is_err() {
+            return Err(gone(&self.id));
+        }
+        match tokio::time::timeout(limit, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(gone(&self.id)),
+            Err(_) => Err(Error::timeout(format!(
+                "the network of sandbox `{}` is not changed after {} s",
+                self.id,
+                limit.as_secs()
+            ))
+            .with_hint("look at its state, then ask again")),
         }
     }
 
@@ -107,6 +134,8 @@ pub(crate) struct Driver {
     sandbox: Sandbox,
     view: watch::Sender<Arc<Sandbox>>,
     inbox: mpsc::Receiver<(Wish, Waiter)>,
+    /// Policies that were asked for. They wait while the sandbox moves.
+    changes: mpsc::Receiver<(Policy, Waiter)>,
     queue: Queue<Waiter>,
     /// Who waits for the movement that goes on now.
     waiters: Vec<Waiter>,
@@ -116,13 +145,16 @@ impl Driver {
     /// Prepares a driver for a sandbox in whatever state it is recorded.
     pub(crate) fn new(engine: &Engine, sandbox: Sandbox, once: Use) -> (Self, Arc<Seat>) {
         let (wishes, inbox) = mpsc::channel(64);
+        let (asked, changes) = mpsc::channel(8);
         let (view, reader) = watch::channel(Arc::new(sandbox.clone()));
         let seat = Arc::new(Seat {
             id: sandbox.id.clone(),
             owner: sandbox.owner.clone(),
             single_use: once == Use::Single,
             activity: Activity::new(sandbox.active_at),
+            refusals: Refusals::default(),
             wishes,
+            changes: asked,
             view: reader,
         });
         let driver = Self {
@@ -131,6 +163,7 @@ impl Driver {
             sandbox,
             view,
             inbox,
+            changes,
             queue: Queue::new(),
             waiters: Vec::new(),
         };
@@ -191,11 +224,27 @@ impl Driver {
                 Some((wish, waiter)) => self.receive(wish, waiter),
                 None => return false,
             },
+            Some((policy, waiter)) = self.changes.recv() => {
+                self.change_network(policy, waiter).await;
+            }
             cause = provider.died(&seat.id), if running => self.step(Event::Died(cause)),
             () = seat.activity.rested.notified() => {}
             () = tokio::time::sleep(until_next) => self.on_timer(),
         }
         true
+    }
+
+    /// Records a policy, once it is in force where it has to be.
+    async fn change_network(&mut self, policy: Policy, waiter: Waiter) {
+        if self.sandbox.state == State::Running
+            && let Err(error) = self.engine.provider().set_network(&self.seat.id, &policy).await
+        {
+            return reply(waiter, Err(error));
+        }
+        self.sandbox.spec.network = policy;
+        self.sandbox.changed_at = self.engine.now();
+        self.publish();
+        reply(waiter, Ok(Arc::new(self.sandbox.clone())));
     }
 
     fn until_next(&self) -> Duration {
@@ -321,6 +370,10 @@ impl Driver {
         } else {
             self.seat.activity.close();
         }
+        self.publish();
+    }
+
+    fn publish(&self) {
         let record = self.sandbox.clone();
         self.engine.records().post("state", move |store| store.update_sandbox(&record));
         self.view.send_replace(Arc::new(self.sandbox.clone()));

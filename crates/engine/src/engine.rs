@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use infield_domain::lifecycle::{Cause, Reason, State};
+use infield_domain::network::{self, Policy, Rule};
 use infield_domain::provider::Provider;
 use infield_domain::sandbox::Millis;
 use infield_domain::{Error, Permission, Principal, Result};
@@ -31,6 +32,10 @@ const STOP_ALL_LIMIT: Duration = Duration::from_secs(120);
 pub struct Settings {
     /// Sandboxes that may exist at once, of all owners.
     pub max_sandboxes: u32,
+    /// What a sandbox may reach when its maker does not say.
+    pub network: Policy,
+    /// The rules behind `limited`.
+    pub limited: Arc<[Rule]>,
     /// Tells the time, in milliseconds since the Unix epoch.
     pub clock: Arc<dyn Fn() -> Millis + Send + Sync>,
 }
@@ -42,7 +47,12 @@ impl Settings {
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
             now.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
         };
-        Self { max_sandboxes: 10_000, clock: Arc::new(clock) }
+        Self {
+            max_sandboxes: 10_000,
+            network: Policy::Limited,
+            limited: network::limited(network::LIMITED).expect("the preset is tested").into(),
+            clock: Arc::new(clock),
+        }
     }
 }
 

@@ -39,6 +39,9 @@ pub use executions::{Attach, ExecutionRecord, Output, OutputRequest};
 
 pub mod toolbox;
 
+mod network;
+pub use network::destination;
+
 mod audit;
 pub use audit::{AuditVerdict, ListAudit};
 mod host;

@@ -145,6 +145,8 @@ impl Engine {
         let strangers = found.into_keys().map(|id| self.remove_stranger(id));
         stream::iter(strangers).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
         executions.into_values().flatten().for_each(|row| self.record_lost(row, None));
+        let engine = self.clone();
+        drop(self.spawn(async move { engine.follow_connections().await }));
         self.set_ready();
         Ok(())
     }
@@ -184,6 +186,14 @@ impl Engine {
             }
         }
         drop(self.spawn(driver.drive()));
+        let sandbox = seat.sandbox();
+        if sandbox.state == State::Running {
+            // The network process may be a new one, that knows nothing of this sandbox yet.
+            let policy = sandbox.spec.network.clone();
+            if let Err(error) = seat.change_network(policy, OVERDUE_LIMIT).await {
+                tracing::warn!(id = %seat.id, %error, "a sandbox is without its network");
+            }
+        }
         let forsaken = single_use && still_running.is_empty();
         let cause = || Cause::with(Reason::Request, "its one command was over");
         let wish = overdue.or_else(|| forsaken.then(|| Wish::Delete(cause())));

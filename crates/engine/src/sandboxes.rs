@@ -9,7 +9,8 @@ use infield_domain::command::Execution;
 use infield_domain::isolation::Control;
 use infield_domain::language::Language;
 use infield_domain::lifecycle::{Cause, Reason, State};
-use infield_domain::sandbox::{Millis, Network, Resources, Retention, Sandbox, Usage};
+use infield_domain::network::{Choice, Connection, Traffic};
+use infield_domain::sandbox::{Millis, Resources, Retention, Sandbox, Usage};
 use infield_domain::{Error, GuestPath, ImageName, Permission, Principal, Result, SandboxName};
 
 use crate::Engine;
@@ -47,11 +48,11 @@ pub struct CreateSandbox {
     pub retention: Retention,
     /// What it may use.
     pub resources: Resources,
-    /// What it may reach.
-    pub network: Network,
+    /// What it may reach; the server's setting when nothing is said.
+    pub network: Choice,
     /// Controls without which it must not start.
     pub require: Vec<Control>,
-    /// A repository to bring in; refused while sandboxes have no network.
+    /// A repository to bring in; refused for a sandbox without a network.
     pub git: Option<GitSource>,
     /// Makes the call repeatable: the same key and owner give the same sandbox.
     pub request_key: Option<String>,
@@ -70,7 +71,7 @@ impl CreateSandbox {
             labels: BTreeMap::new(),
             retention: Retention::TEMPORARY,
             resources: Resources::DEFAULT,
-            network: Network::None,
+            network: Choice::default(),
             require: Vec::new(),
             git: None,
             request_key: None,
@@ -120,6 +121,10 @@ pub struct Inspection {
     pub executions: Vec<Execution>,
     /// What its timers will do.
     pub deadlines: Deadlines,
+    /// What it has moved since it was started; none when it does not run or has no network.
+    pub traffic: Option<Traffic>,
+    /// What was refused to it lately, the newest last.
+    pub refusals: Vec<Connection>,
 }
 
 /// When a sandbox will be stopped and deleted if nothing happens.
@@ -236,9 +241,14 @@ impl Engine {
         } else {
             None
         };
+        let traffic = match sandbox.state {
+            State::Running => self.provider().traffic(&seat.id).await.unwrap_or_default(),
+            _ => None,
+        };
         let records = self.executions_of(&seat).await?;
         let executions = records.into_iter().map(|record| record.execution).collect();
-        Ok(Inspection { sandbox, usage, executions, deadlines: seat.deadlines() })
+        let (deadlines, refusals) = (seat.deadlines(), seat.refusals.since(0));
+        Ok(Inspection { sandbox, usage, executions, deadlines, traffic, refusals })
     }
 
     /// Starts a sandbox, or finds that it runs, and waits until it can work. Needs `manage`.

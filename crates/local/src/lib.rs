@@ -3,6 +3,7 @@
 pub mod packet;
 
 mod launcher;
+mod network;
 
 mod convert;
 mod disk;
@@ -13,4 +14,5 @@ mod watch;
 mod provider;
 
 pub use launcher::{Launcher, Link};
+pub use network::{Link as NetworkLink, Network};
 pub use provider::Local;

@@ -46,8 +46,6 @@ const ALIASES: &[(&str, &str)] = &[
 #[rustfmt::skip]
 const EXPLAINED: &[(&str, &str, &str)] = &[
     ("create_sandbox", "sandbox_id", "create_sandbox chooses the id and returns it; to choose a word yourself, pass `name`"),
-    ("create_sandbox", "allow", "network rules are not built yet: a sandbox has its own loopback only"),
-    ("create_sandbox", "deny", "network rules are not built yet: a sandbox has its own loopback only"),
 ];
 
 /// What a tool expects.

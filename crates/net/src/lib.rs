@@ -16,8 +16,14 @@
 pub mod control;
 mod run;
 
+pub mod packet;
+
+mod accept;
+mod dns;
 mod journal;
+mod names;
 mod sandbox;
 mod serve;
+mod upstream;
 
 pub use run::run;

@@ -1,1 +1,207 @@
 //! Takes what the daemon says, and keeps the sandboxes that are served.
+//!
+//! The state is this one task's. A sandbox's own tasks hold its [`Sandbox`], see changes of its
+//! rules by its watch channel, and end when it is forgotten.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use infield_domain::SandboxId;
+use infield_domain::network::{Allowance, Policy, Rule};
+use tokio::io::{Interest, unix::AsyncFd};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+use crate::control::{Answer, FromNetwork, PACKET_BYTES, Request, Settings, ToNetwork};
+use crate::journal::Journal;
+use crate::names::Names;
+use crate::sandbox::{Counters, Rules, Sandbox};
+use crate::upstream::Upstream;
+use crate::{accept, dns, packet};
+
+/// Entries in one packet: each has at most a name, an address and a sentence.
+const ENTRIES: usize = 32;
+/// Answers that wait for a daemon that does not read. One that asked for so many is broken.
+const MOST_ANSWERS: usize = 4_096;
+
+/// Serves until the keeper is gone or the daemon's socket ends.
+pub(crate) async fn serve(daemon: OwnedFd, keeper: OwnedFd) -> io::Result<()> {
+    let (daemon, keeper) = (packet::register(daemon)?, packet::register(keeper)?);
+    let mut state = State::default();
+    loop {
+        let turn = tokio::select! {
+            heard = keeper.readable() => Turn::Keeper(heard.map(drop)),
+            heard = hear(&daemon) => Turn::Heard(heard),
+            sent = state.say(&daemon), if !state.outbox.is_empty() => Turn::Sent(sent),
+            () = state.news.notified(), if state.outbox.is_empty() => Turn::News,
+        };
+        match turn {
+            Turn::Keeper(heard) => return heard,
+            Turn::Heard(heard) => match heard? {
+                (bytes, _) if bytes.is_empty() => return Ok(()),
+                (bytes, sockets) => state.take(&bytes, sockets)?,
+            },
+            Turn::Sent(sent) => sent?,
+            Turn::News => state.collect(),
+        }
+    }
+}
+
+enum Turn {
+    Keeper(io::Result<()>),
+    Heard(io::Result<(Vec<u8>, Vec<OwnedFd>)>),
+    Sent(io::Result<()>),
+    News,
+}
+
+async fn hear(daemon: &AsyncFd<OwnedFd>) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
+    daemon
+        .async_io(Interest::READABLE, |socket| {
+            let mut buffer = vec![0; PACKET_BYTES];
+            let (length, descriptors) = packet::receive(socket, &mut buffer)?;
+            buffer.truncate(length);
+            Ok((buffer, descriptors))
+        })
+        .await
+}
+
+/// A sandbox that is served. Its tasks end with it.
+struct Served {
+    sandbox: Arc<Sandbox>,
+    tasks: JoinSet<()>,
+}
+
+#[derive(Default)]
+struct State {
+    served: HashMap<SandboxId, Served>,
+    limited: Arc<[Rule]>,
+    upstream: Option<Arc<Upstream>>,
+    /// Somebody wrote into a journal.
+    news: Arc<Notify>,
+    outbox: VecDeque<Vec<u8>>,
+}
+
+impl State {
+    /// Sends what waits.
+    async fn say(&mut self, daemon: &AsyncFd<OwnedFd>) -> io::Result<()> {
+        while let Some(bytes) = self.outbox.front() {
+            let send = |socket: &OwnedFd| packet::send(socket, bytes, &[]);
+            daemon.async_io(Interest::WRITABLE, send).await?;
+            self.outbox.pop_front();
+        }
+        // What was written meanwhile found its news taken.
+        self.collect();
+        Ok(())
+    }
+
+    /// Packs what is in the journals.
+    fn collect(&mut self) {
+        for (id, served) in &self.served {
+            let entries = served.sandbox.journal.take(ENTRIES);
+            if !entries.is_empty() {
+                push(&mut self.outbox, &FromNetwork::Connections(id.clone(), entries));
+            }
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8], sockets: Vec<OwnedFd>) -> io::Result<()> {
+        let strange = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+        let asked: ToNetwork =
+            postcard::from_bytes(bytes).map_err(|_| strange("what came is no question"))?;
+        if self.outbox.len() >= MOST_ANSWERS {
+            return Err(strange("the daemon does not read its answers"));
+        }
+        let answer = self.answer(asked.request, sockets);
+        push(&mut self.outbox, &FromNetwork::Answer(asked.number, answer));
+        Ok(())
+    }
+
+    fn answer(&mut self, request: Request, sockets: Vec<OwnedFd>) -> Answer {
+        match request {
+            Request::Inventory => Answer::Serving(self.served.keys().cloned().collect()),
+            Request::Configure(settings) => self.configure(settings),
+            Request::Serve { sandbox, policy, allowance } => {
+                let served = self.serve(sandbox, policy, allowance, sockets);
+                served.map_or_else(|error| Answer::Failed(error.to_string()), |()| Answer::Done)
+            }
+            Request::Change { sandbox, policy, allowance } => {
+                let rules = self.rules(policy, allowance);
+                self.served.get(&sandbox).map_or(Answer::Unknown, |served| {
+                    served.sandbox.rules.send_replace(rules);
+                    Answer::Done
+                })
+            }
+            Request::Forget { sandbox } => {
+                if let Some(served) = self.served.remove(&sandbox) {
+                    let entries = served.sandbox.journal.take(ENTRIES);
+                    push(&mut self.outbox, &FromNetwork::Connections(sandbox, entries));
+                }
+                Answer::Done
+            }
+            Request::Traffic { sandbox } => {
+                let found = self.served.get(&sandbox);
+                found.map_or(Answer::Unknown, |served| {
+                    Answer::Traffic(served.sandbox.counters.traffic())
+                })
+            }
+        }
+    }
+
+    fn configure(&mut self, settings: Settings) -> Answer {
+        self.limited = settings.limited.into();
+        match Upstream::new(&settings.resolvers) {
+            Ok(upstream) => {
+                // Who is served already goes on asking the resolvers of before.
+                self.upstream = Some(Arc::new(upstream));
+                Answer::Done
+            }
+            Err(error) => Answer::Failed(error.to_string()),
+        }
+    }
+
+    fn rules(&self, policy: Policy, allowance: Allowance) -> Arc<Rules> {
+        Arc::new(Rules { policy, limited: self.limited.clone(), allowance })
+    }
+
+    fn serve(
+        &mut self,
+        id: SandboxId,
+        policy: Policy,
+        allowance: Allowance,
+        sockets: Vec<OwnedFd>,
+    ) -> io::Result<()> {
+        let rules = self.rules(policy, allowance);
+        if let Some(served) = self.served.get(&id) {
+            served.sandbox.rules.send_replace(rules);
+            return Ok(());
+        }
+        let missing = |what: &str| io::Error::other(format!("{what} is missing"));
+        let upstream = self.upstream.clone().ok_or_else(|| missing("the configuration"))?;
+        let [listener, resolver] =
+            <[OwnedFd; 2]>::try_from(sockets).map_err(|_| missing("a socket of the sandbox"))?;
+        let listener = TcpListener::from_std(listener.into())?;
+        let resolver = UdpSocket::from_std(resolver.into())?;
+        let sandbox = Arc::new(Sandbox {
+            id: id.clone(),
+            rules: watch::Sender::new(rules),
+            names: Names::default(),
+            counters: Counters::default(),
+            journal: Journal::new(self.news.clone()),
+        });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(accept::serve(listener, sandbox.clone(), upstream.clone()));
+        tasks.spawn(dns::serve_datagrams(resolver, sandbox.clone(), upstream));
+        self.served.insert(id, Served { sandbox, tasks });
+        Ok(())
+    }
+}
+
+fn push(outbox: &mut VecDeque<Vec<u8>>, message: &FromNetwork) {
+    match postcard::to_stdvec(message) {
+        Ok(bytes) => outbox.push_back(bytes),
+        Err(error) => tracing::error!(%error, "a message could not be packed"),
+    }
+}

@@ -74,6 +74,17 @@ pub(crate) async fn delete(
     Ok(Json(convert::sandbox(sandbox)))
 }
 
+pub(crate) async fn set_network(
+    State(context): State<Context>,
+    Who(who): Who,
+    body::Part(reference): body::Part,
+    body::Json(wish): body::Json<wire::Network>,
+) -> Answer<Json<wire::Sandbox>> {
+    let choice = convert::network(&wish)?;
+    let sandbox = context.doors.engine.set_network(&who, &reference, choice).await?;
+    Ok(Json(convert::sandbox(sandbox)))
+}
+
 pub(crate) async fn usage(
     State(context): State<Context>,
     Who(who): Who,

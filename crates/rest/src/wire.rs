@@ -25,6 +25,7 @@ pub use infield_domain::command::{
 pub use infield_domain::files::{FileEntry, Listing, Match, WriteMode};
 pub use infield_domain::image::Image;
 pub use infield_domain::isolation::Host;
+pub use infield_domain::network::{Connection, Traffic};
 pub use infield_domain::sandbox::{Millis, Usage};
 
 pub use content::Content;
@@ -40,8 +41,8 @@ pub use running::{
     RunStatus, SendSignal, Shown, Started, Stdin,
 };
 pub use sandboxes::{
-    CreateSandbox, Deadlines, Inspection, ListSandboxes, MASK, Prune, Pruned, ResourceWishes,
-    Sandbox,
+    CreateSandbox, Deadlines, Inspection, ListSandboxes, MASK, Network, Prune, Pruned,
+    ResourceWishes, Sandbox,
 };
 
 /// The header that names the build of a client of our own.

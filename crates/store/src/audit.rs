@@ -46,6 +46,8 @@ pub struct AuditFilter {
     pub subject: Option<String>,
     /// Only those of this owner.
     pub who: Option<String>,
+    /// Only those of this action.
+    pub action: Option<String>,
     /// Only those before this sequence.
     pub before: u64,
     /// Records at most.
@@ -179,13 +181,12 @@ impl Store {
             let mut sql = "SELECT * FROM audit WHERE sequence < ?1".to_owned();
             let before = signed(filter.before);
             let mut values: Vec<&dyn ToSql> = vec![&before];
-            if let Some(subject) = &filter.subject {
-                values.push(subject);
-                sql.push_str(&format!(" AND subject = ?{}", values.len()));
-            }
-            if let Some(who) = &filter.who {
-                values.push(who);
-                sql.push_str(&format!(" AND who = ?{}", values.len()));
+            let AuditFilter { subject, who, action, .. } = filter;
+            for (column, value) in [("subject", subject), ("who", who), ("action", action)] {
+                if let Some(value) = value {
+                    values.push(value);
+                    sql.push_str(&format!(" AND {column} = ?{}", values.len()));
+                }
             }
             values.push(&filter.limit);
             sql.push_str(&format!(" ORDER BY sequence DESC LIMIT ?{}", values.len()));

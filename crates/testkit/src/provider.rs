@@ -9,6 +9,7 @@ use infield_domain::guest::Guest;
 use infield_domain::image::{Image, Origin};
 use infield_domain::isolation::{Control, Enforcement, Host, Mechanism};
 use infield_domain::lifecycle::Cause;
+use infield_domain::network::{Connection, Policy, Traffic};
 use infield_domain::provider::{Found, ImageSource, Provider, Running};
 use infield_domain::sandbox::{Millis, Spec, Usage};
 use infield_domain::{Error, ImageName, Kind, Result, SandboxId};
@@ -31,6 +32,8 @@ pub enum Operation {
     Inventory,
     /// Measure one.
     Usage,
+    /// Change what one may reach.
+    SetNetwork,
 }
 
 struct Place {
@@ -47,11 +50,14 @@ struct State {
     delays: HashMap<Operation, Duration>,
     calls: Vec<(Operation, Option<SandboxId>)>,
     unenforced: Vec<Control>,
+    connections: VecDeque<(SandboxId, Vec<Connection>)>,
 }
 
 /// A provider in memory. It outlives every engine over it, as sandboxes outlive a daemon.
 pub struct FakeProvider {
     state: Mutex<State>,
+    /// Something was put into the connections.
+    news: tokio::sync::Notify,
 }
 
 impl FakeProvider {
@@ -66,7 +72,7 @@ impl FakeProvider {
             left_out: Vec::new(),
         };
         let state = State { images: vec![host], ..State::default() };
-        Arc::new(Self { state: Mutex::new(state) })
+        Arc::new(Self { state: Mutex::new(state), news: tokio::sync::Notify::new() })
     }
 
     /// Lets the next call of this operation fail.
@@ -85,6 +91,12 @@ impl FakeProvider {
     /// Leaves a control without anything that enforces it.
     pub fn leave_unenforced(&self, control: Control) {
         self.with(|state| state.unenforced.push(control));
+    }
+
+    /// Tells of connections of a sandbox.
+    pub fn tell(&self, id: &SandboxId, connections: Vec<Connection>) {
+        self.with(|state| state.connections.push_back((id.clone(), connections)));
+        self.news.notify_one();
     }
 
     /// How often this operation was called.
@@ -282,6 +294,26 @@ impl Provider for FakeProvider {
             let guest = FakeGuest::new();
             guest.die();
             guest
+        })
+    }
+
+    fn set_network<'a>(&'a self, id: &'a SandboxId, _: &'a Policy) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.called(Operation::SetNetwork, Some(id)))
+    }
+
+    fn traffic<'a>(&'a self, _: &'a SandboxId) -> BoxFuture<'a, Result<Option<Traffic>>> {
+        Box::pin(std::future::ready(Ok(Some(Traffic::default()))))
+    }
+
+    fn connections(&self) -> BoxFuture<'_, (SandboxId, Vec<Connection>)> {
+        Box::pin(async {
+            loop {
+                let news = self.news.notified();
+                if let Some(told) = self.with(|state| state.connections.pop_front()) {
+                    return told;
+                }
+                news.await;
+            }
         })
     }
 

@@ -33,9 +33,15 @@ pub(crate) struct SandboxOptions {
     /// Open files of each process at most
     #[arg(long, value_name = "NUMBER")]
     open_files: Option<u32>,
-    /// What it may reach; only `none` is built yet
+    /// What it may reach: `none`, `limited` (package registries and public git hosts) or `public`
     #[arg(long, alias = "net", value_name = "NETWORK")]
     network: Option<String>,
+    /// What it may reach besides, such as `pypi.org:443`, `*.example.org` or `10.1.2.3:5432`
+    #[arg(long, value_name = "TARGET", value_delimiter = ',')]
+    allow: Vec<String>,
+    /// What it may not reach in any case
+    #[arg(long, value_name = "TARGET", value_delimiter = ',')]
+    deny: Vec<String>,
     /// The user inside that programs run as
     #[arg(short, long, value_name = "USER")]
     user: Option<String>,
@@ -51,6 +57,8 @@ impl SandboxOptions {
             image: self.image,
             user: self.user,
             network: self.network,
+            allow: self.allow,
+            deny: self.deny,
             require: self.require,
             resources: ResourceWishes {
                 memory_bytes: self.memory,

@@ -44,9 +44,18 @@ impl Request {
 
     /// A `POST` of JSON.
     pub(crate) fn post(target: impl Into<String>, body: &impl Serialize) -> Result<Self> {
+        Self::with_json(Method::POST, target, body)
+    }
+
+    /// A `PUT` with a JSON body.
+    pub(crate) fn put_json(target: impl Into<String>, body: &impl Serialize) -> Result<Self> {
+        Self::with_json(Method::PUT, target, body)
+    }
+
+    fn with_json(method: Method, target: impl Into<String>, body: &impl Serialize) -> Result<Self> {
         let json = serde_json::to_vec(body)
             .map_err(|source| Error::internal("cannot write a request").with_source(source))?;
-        Ok(Self::new(Method::POST, target, Content::Json(json.into())))
+        Ok(Self::new(method, target, Content::Json(json.into())))
     }
 
     /// A `PUT` of bytes that come bit by bit. It can be sent only once: see

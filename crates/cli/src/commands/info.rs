@@ -71,6 +71,9 @@ fn lines(sandbox: &Sandbox) -> Table {
     table.pair("language", sandbox.language.clone());
     table.pair("user", format!("{} in {}", sandbox.user, sandbox.working_directory));
     table.pair("network", sandbox.network.clone());
+    for rule in &sandbox.network_rules {
+        table.pair("", rule.clone());
+    }
     table.pair("owner", sandbox.owner.clone());
     table.pair("created", output::moment(sandbox.created_at));
     table.pair("kept", describe_retention(sandbox));

@@ -1,14 +1,18 @@
 //! `infield serve`: the daemon, in the foreground.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use infield_domain::Result;
+use infield_domain::network::Policy;
 
 use crate::args::Global;
 use crate::home::Home;
-use crate::serve::{Access, IdBlock, Lifetime, Names, Options};
+use crate::serve::{
+    Access, IdBlock, LIMITED, Lifetime, NETWORK, Names, Networking, Options, RESOLVER,
+};
 
 /// Run the daemon, and open HTTP when asked to
 ///
@@ -44,6 +48,15 @@ pub(crate) struct ServeArgs {
     /// As root: the block of ids that sandboxes get theirs from
     #[arg(long, value_name = "FIRST:COUNT")]
     pub(crate) ids: Option<IdBlock>,
+    /// What a sandbox may reach when its maker does not say: `none`, `limited` or `public`
+    #[arg(long, value_name = "NETWORK", env = NETWORK)]
+    pub(crate) network: Option<Policy>,
+    /// A file with the rules of `limited`, one on a line, instead of the built-in ones
+    #[arg(long, value_name = "FILE", env = LIMITED)]
+    pub(crate) limited: Option<PathBuf>,
+    /// Where names are looked up for sandboxes, instead of the host's own resolvers
+    #[arg(long, value_name = "ADDR[:PORT]", env = RESOLVER, value_delimiter = ',')]
+    pub(crate) resolver: Vec<String>,
 }
 
 /// Serves until it is told to end.
@@ -56,6 +69,7 @@ pub(crate) fn run(global: &Global, args: ServeArgs) -> Result<ExitCode> {
         names: Names { hosts: args.allow_host, origins: args.allow_origin },
         access: if args.no_auth { Access::Open } else { Access::Key },
         lifetime: Lifetime::Unlimited,
+        networking: Networking::new(args.network, args.limited.as_deref(), &args.resolver)?,
     };
     options.check()?;
     crate::serve::run(&options)?;

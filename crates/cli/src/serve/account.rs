@@ -19,6 +19,13 @@ use super::options::Account;
 pub(super) fn settle(account: Option<Account>, path: &Path, home: impl AsFd) -> Result<()> {
     if let Some(account) = account {
         reach(account, path, home)?;
+    }
+    give_up(account)
+}
+
+/// The same for a process that needs nothing of the home.
+pub(super) fn give_up(account: Option<Account>) -> Result<()> {
+    if let Some(account) = account {
         become_account(account)?;
     }
     rustix::thread::set_no_new_privs(true)?;

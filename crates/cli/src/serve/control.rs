@@ -1,7 +1,7 @@
 //! What the keeper and its children say to each other, over the child's standard input.
 //!
-//! A launcher is told [`ToLauncher`] once, with its socket; the end of its standard input is the
-//! keeper's end. The rest is the daemon's.
+//! A launcher is told [`ToLauncher`] once, with its socket, and a network process [`ToNetwork`];
+//! the end of their standard input is the keeper's end. The rest is the daemon's.
 //!
 //! One packet is one word, with at most one descriptor. The keeper says [`ToDaemon::Setup`] first,
 //! then hands over descriptors, then [`ToDaemon::Begin`]; later it hands over the socket of each
@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{Interest, unix::AsyncFd};
 
-use super::options::{IdBlock, Setup};
+use super::options::{Account, IdBlock, Setup};
 
 /// Bytes of a word at most: a path and some numbers.
 const MOST_BYTES: usize = 16 << 10;
@@ -37,6 +37,13 @@ pub(super) struct ToLauncher {
     pub(super) keeper: i32,
 }
 
+/// The one thing that a network process is told; the daemon's socket comes along.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ToNetwork {
+    /// The account to become, where root started infield.
+    pub(super) account: Option<Account>,
+}
+
 /// What the keeper says to a daemon.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum ToDaemon {
@@ -50,6 +57,8 @@ pub(super) enum ToDaemon {
     Tcp,
     /// The socket of a launcher comes along.
     Launcher,
+    /// The socket of a network process comes along.
+    Network,
     /// Everything is handed over.
     Begin,
     /// End, and leave the sandboxes.

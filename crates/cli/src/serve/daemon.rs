@@ -12,10 +12,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use infield_domain::network::Policy;
 use infield_domain::provider::Provider;
 use infield_domain::{Error, Principal, Result};
 use infield_engine::{Engine, Shutdown};
-use infield_local::{Launcher, Local, packet};
+use infield_local::{Launcher, Local, Network, packet};
 use infield_rest::{Clients, Doors, Listeners};
 use infield_store::Store;
 use rustix::fs::FlockOperation;
@@ -26,6 +27,7 @@ use tokio::time::{Instant, interval, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::control::{self, ToDaemon};
+use super::networking::Networking;
 use super::options::{Lifetime, Setup};
 use super::readiness::{Readiness, Told};
 use super::{account, doors, end, log, mcp};
@@ -92,13 +94,15 @@ struct Handed {
     unix: OwnedFd,
     tcp: Option<OwnedFd>,
     launcher: Option<OwnedFd>,
+    network: Option<OwnedFd>,
     control: OwnedFd,
 }
 
 impl Handed {
     fn receive() -> io::Result<Self> {
         let control = io::stdin().as_fd().try_clone_to_owned()?;
-        let (mut setup, mut home, mut unix, mut tcp, mut launcher) = (None, None, None, None, None);
+        let (mut setup, mut home, mut unix, mut tcp) = (None, None, None, None);
+        let (mut launcher, mut network) = (None, None);
         let strange = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         while let Some((word, descriptor)) = control::hear(&control)? {
             match word {
@@ -107,12 +111,13 @@ impl Handed {
                 ToDaemon::Unix => unix = descriptor,
                 ToDaemon::Tcp => tcp = descriptor,
                 ToDaemon::Launcher => launcher = descriptor,
+                ToDaemon::Network => network = descriptor,
                 ToDaemon::End => return Err(strange("the keeper ends")),
                 ToDaemon::Begin => {
                     let (Some(setup), Some(home), Some(unix)) = (setup, home, unix) else {
                         return Err(strange("the keeper handed over too little"));
                     };
-                    return Ok(Self { setup, home, unix, tcp, launcher, control });
+                    return Ok(Self { setup, home, unix, tcp, launcher, network, control });
                 }
             }
         }
@@ -129,7 +134,9 @@ struct Daemon {
     engine: Engine,
     clients: Clients,
     control: AsyncFd<OwnedFd>,
-    sockets: mpsc::Sender<OwnedFd>,
+    /// Take the sockets of those who are started while this daemon lives.
+    launchers: mpsc::Sender<OwnedFd>,
+    networks: mpsc::Sender<OwnedFd>,
     server: JoinHandle<Result<()>>,
     /// Ends the server.
     shutdown: CancellationToken,
@@ -143,18 +150,19 @@ struct Daemon {
 
 async fn serve(handed: Handed) -> Result<()> {
     let failed = |error: io::Error| Error::internal("the daemon cannot start").with_source(error);
-    let Handed { setup, home, unix, tcp, launcher, control } = handed;
+    let Handed { setup, home, unix, tcp, launcher, network, control } = handed;
     let home = Arc::new(home);
     take_over(&home).await?;
     let store = open_store(setup.home.clone()).await?;
-    let (sockets, brought) = mpsc::channel(8);
-    if let Some(launcher) = launcher {
-        sockets.try_send(launcher).expect("the queue is empty");
-    }
+    let (launchers, brought) = sockets(launcher);
     let (launcher, link) = Launcher::new(brought, random()?);
-    let local = Arc::new(Local::new(launcher, home));
+    let (networks, brought) = sockets(network);
+    let Networking { limited, resolvers, .. } = setup.networking.clone();
+    let (network, network_link) =
+        Network::new(brought, infield_net::control::Settings { limited, resolvers });
+    let local = Arc::new(Local::new(launcher, network, home));
     let provider: Arc<dyn Provider> = Arc::clone(&local) as _;
-    let engine = Engine::open(store, Arc::clone(&provider), infield_engine::Settings::standard())?;
+    let engine = Engine::open(store, Arc::clone(&provider), settings(&setup))?;
 
     let (clients, shutdown) = (Clients::new(), CancellationToken::new());
     let listeners = doors::listeners(unix, tcp).map_err(failed)?;
@@ -167,7 +175,10 @@ async fn serve(handed: Handed) -> Result<()> {
     let server = tokio::spawn(answer(listeners, doors, ready, shutdown.clone()));
     let mut tasks = JoinSet::new();
     tasks.spawn(link.run());
-    tasks.spawn(async move { local.watch_disks().await });
+    tasks.spawn(network_link.run());
+    let watching = local.clone();
+    tasks.spawn(async move { watching.watch_disks().await });
+    tasks.spawn(async move { local.keep_network().await });
     let control = packet::register(control).map_err(failed)?;
     let told = Told { tried, keeper: control.get_ref().try_clone().map_err(failed)? };
     let ending = CancellationToken::new();
@@ -178,7 +189,8 @@ async fn serve(handed: Handed) -> Result<()> {
         engine,
         clients,
         control,
-        sockets,
+        launchers,
+        networks,
         server,
         shutdown,
         readiness,
@@ -186,6 +198,25 @@ async fn serve(handed: Handed) -> Result<()> {
         tasks,
     };
     daemon.live().await
+}
+
+/// A queue of sockets, with the first one in it.
+fn sockets(first: Option<OwnedFd>) -> (mpsc::Sender<OwnedFd>, mpsc::Receiver<OwnedFd>) {
+    let (sockets, brought) = mpsc::channel(8);
+    if let Some(first) = first {
+        sockets.try_send(first).expect("the queue is empty");
+    }
+    (sockets, brought)
+}
+
+fn settings(setup: &Setup) -> infield_engine::Settings {
+    // Without root's privileges a sandbox has no way out that could be held, so none is the rule.
+    let can = if setup.account.is_some() { Policy::Limited } else { Policy::None };
+    infield_engine::Settings {
+        network: setup.networking.standard.clone().unwrap_or(can),
+        limited: setup.networking.limited.clone().into(),
+        ..infield_engine::Settings::standard()
+    }
 }
 
 /// Answers requests as soon as recovery was tried; until then they wait in the listener's queue.
@@ -239,8 +270,13 @@ impl Daemon {
             tokio::select! {
                 word = control::listen(&self.control) => match word {
                     Ok(Some((ToDaemon::Launcher, Some(socket)))) => {
-                        if self.sockets.send(socket).await.is_err() {
+                        if self.launchers.send(socket).await.is_err() {
                             return Err(Error::internal("the link to the launcher has ended"));
+                        }
+                    }
+                    Ok(Some((ToDaemon::Network, Some(socket)))) => {
+                        if self.networks.send(socket).await.is_err() {
+                            return Err(Error::internal("the link to the network has ended"));
                         }
                     }
                     Ok(Some((ToDaemon::End, _))) => return Ok(Occasion::KeeperAsked),

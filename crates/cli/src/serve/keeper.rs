@@ -1,16 +1,16 @@
-//! The keeper: holds the home, its sockets, and the two processes that do the work.
+//! The keeper: holds the home, its sockets, and the three processes that do the work.
 //!
 //! It reads nothing that a stranger wrote. What it makes in the home it makes through the home's
 //! descriptor, because in root's mode the directory belongs to the daemon's account.
 //!
 //! Whoever dies is started again, sooner or later by how often that happened. A daemon that ends
-//! with success was asked to end: then the launcher ends too, and the keeper. When the keeper
-//! itself is killed, the daemon sees the end of its standard input, the launcher gets a signal,
-//! and the next keeper finds the sandboxes.
+//! with success was asked to end: then the others end too, and the keeper. When the keeper itself is
+//! killed, daemon and network see the end of their standard input, the launcher gets a signal, and
+//! the next keeper finds the sandboxes.
 
 use std::io;
 use std::net::TcpListener;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -24,18 +24,18 @@ use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::interval;
 
-use super::control::{self, FromDaemon, ToDaemon, ToLauncher};
+use super::control::{self, FromDaemon, ToDaemon, ToLauncher, ToNetwork};
 use super::options::{Options, Setup};
 use super::post::{Change, Post};
-use super::{DAEMON, LAUNCHER, log, own_binary};
+use super::{DAEMON, LAUNCHER, NETWORK_PROCESS, log, own_binary};
 use crate::home::{self, SOCKET};
 
 /// How long a home may stay locked by a keeper that ends.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// How long the daemon may take to end.
 const DAEMON_END: Duration = Duration::from_secs(20);
-/// How long the launcher may take after that.
-const LAUNCHER_END: Duration = Duration::from_secs(5);
+/// How long each of the others may take after that.
+const OTHERS_END: Duration = Duration::from_secs(5);
 /// Starts that fail before anything ever worked.
 const MOST_FAILED_STARTS: u32 = 5;
 /// How often the log's length is looked at.
@@ -51,6 +51,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let keeper = Keeper {
         setup: options.setup()?,
         launcher: options.launcher_setup()?,
+        network: ToNetwork { account: options.network_account()? },
         unix: bind_unix(&home).map_err(|error| {
             Error::internal("the daemon's socket cannot be made").with_source(error)
         })?,
@@ -131,6 +132,8 @@ struct Keeper {
     setup: Setup,
     /// What the launcher is told.
     launcher: ToLauncher,
+    /// What the network process is told.
+    network: ToNetwork,
     home: OwnedFd,
     unix: UnixListener,
     tcp: Option<TcpListener>,
@@ -139,6 +142,7 @@ struct Keeper {
 /// What the keeper reacts to.
 enum Event {
     Launcher(Change),
+    Network(Change),
     Daemon(Change),
     Said(Option<FromDaemon>),
     Asked,
@@ -148,11 +152,14 @@ enum Event {
 /// Everything that changes while the keeper keeps.
 struct Watch {
     launcher: Post,
+    network: Post,
     daemon: Post,
-    /// The daemon's end of the launcher's socket, for the next daemon.
-    link: Option<OwnedFd>,
-    /// Our end of the launcher's standard input.
-    guard: Option<OwnedFd>,
+    /// The daemon's ends of the others' sockets, for the next daemon.
+    launcher_link: Option<OwnedFd>,
+    network_link: Option<OwnedFd>,
+    /// Our ends of the others' standard inputs.
+    launcher_guard: Option<OwnedFd>,
+    network_guard: Option<OwnedFd>,
     /// Our end of the daemon's standard input.
     control: Option<AsyncFd<OwnedFd>>,
     was_ready: bool,
@@ -174,9 +181,12 @@ impl Keeper {
     async fn watch(&self) -> io::Result<()> {
         let mut watch = Watch {
             launcher: Post::new("launcher"),
+            network: Post::new("network"),
             daemon: Post::new("daemon"),
-            link: None,
-            guard: None,
+            launcher_link: None,
+            network_link: None,
+            launcher_guard: None,
+            network_guard: None,
             control: None,
             was_ready: false,
             terminate: signal(SignalKind::terminate())?,
@@ -191,6 +201,12 @@ impl Keeper {
                         watch.check_failures()?;
                     }
                 }
+                Event::Network(Change::Due) => {
+                    if let Err(error) = self.start_network(&mut watch) {
+                        watch.network.could_not_fill(&error);
+                        watch.check_failures()?;
+                    }
+                }
                 Event::Daemon(Change::Due) => {
                     if let Err(error) = self.start_daemon(&mut watch) {
                         watch.daemon.could_not_fill(&error);
@@ -198,9 +214,9 @@ impl Keeper {
                     }
                 }
                 Event::Daemon(Change::Ended(status)) if status.success() => break,
-                Event::Launcher(Change::Ended(_)) | Event::Daemon(Change::Ended(_)) => {
-                    watch.check_failures()?;
-                }
+                Event::Launcher(Change::Ended(_))
+                | Event::Network(Change::Ended(_))
+                | Event::Daemon(Change::Ended(_)) => watch.check_failures()?,
                 Event::Said(Some(FromDaemon::Ready)) => watch.was_ready = true,
                 Event::Said(None) => watch.control = None,
                 Event::Asked => {
@@ -214,9 +230,11 @@ impl Keeper {
                 }
             }
         }
-        // Nobody can ask the launcher anything from here on; it sees the end and ends.
-        (watch.link, watch.guard) = (None, None);
-        watch.launcher.finish(LAUNCHER_END).await
+        // Nobody can ask the others anything from here on; they see the end and end.
+        (watch.launcher_link, watch.launcher_guard) = (None, None);
+        (watch.network_link, watch.network_guard) = (None, None);
+        watch.network.finish(OTHERS_END).await?;
+        watch.launcher.finish(OTHERS_END).await
     }
 
     fn start_launcher(&self, watch: &mut Watch) -> io::Result<()> {
@@ -224,13 +242,20 @@ impl Keeper {
         let (guard, input) = control::pair()?;
         control::say(&guard, &self.launcher, Some(theirs.as_fd()))?;
         watch.launcher.fill(spawn(own_binary(LAUNCHER), input)?);
-        watch.guard = Some(guard);
-        if let Some(daemon) = &watch.control
-            && let Err(error) = control::say(daemon, &ToDaemon::Launcher, Some(ours.as_fd()))
-        {
-            tracing::warn!(%error, "the daemon that is ending did not get the new launcher");
-        }
-        watch.link = Some(ours);
+        watch.launcher_guard = Some(guard);
+        watch.tell_daemon(&ToDaemon::Launcher, ours.as_fd());
+        watch.launcher_link = Some(ours);
+        Ok(())
+    }
+
+    fn start_network(&self, watch: &mut Watch) -> io::Result<()> {
+        let (ours, theirs) = control::pair()?;
+        let (guard, input) = control::pair()?;
+        control::say(&guard, &self.network, Some(theirs.as_fd()))?;
+        watch.network.fill(spawn(own_binary(NETWORK_PROCESS), input)?);
+        watch.network_guard = Some(guard);
+        watch.tell_daemon(&ToDaemon::Network, ours.as_fd());
+        watch.network_link = Some(ours);
         Ok(())
     }
 
@@ -242,8 +267,11 @@ impl Keeper {
         if let Some(tcp) = &self.tcp {
             control::say(&ours, &ToDaemon::Tcp, Some(tcp.as_fd()))?;
         }
-        if let Some(link) = &watch.link {
+        if let Some(link) = &watch.launcher_link {
             control::say(&ours, &ToDaemon::Launcher, Some(link.as_fd()))?;
+        }
+        if let Some(link) = &watch.network_link {
+            control::say(&ours, &ToDaemon::Network, Some(link.as_fd()))?;
         }
         control::say(&ours, &ToDaemon::Begin, None)?;
         watch.daemon.fill(spawn(own_binary(DAEMON), theirs)?);
@@ -254,7 +282,7 @@ impl Keeper {
 
 impl Watch {
     async fn next(&mut self) -> io::Result<Event> {
-        let Self { launcher, daemon, control, terminate, interrupt, looks, .. } = self;
+        let Self { launcher, network, daemon, control, terminate, interrupt, looks, .. } = self;
         let said = async {
             match control {
                 Some(socket) => control::listen(socket).await,
@@ -263,6 +291,7 @@ impl Watch {
         };
         tokio::select! {
             change = launcher.change() => Ok(Event::Launcher(change?)),
+            change = network.change() => Ok(Event::Network(change?)),
             change = daemon.change() => Ok(Event::Daemon(change?)),
             word = said => Ok(Event::Said(word.ok().flatten().map(|(word, _)| word))),
             _ = terminate.recv() => Ok(Event::Asked),
@@ -273,11 +302,21 @@ impl Watch {
 
     /// Gives up when nothing ever worked: then the reason is in the log and stays there.
     fn check_failures(&self) -> io::Result<()> {
-        let failures = self.launcher.failures.max(self.daemon.failures);
+        let failures = [&self.launcher, &self.network, &self.daemon].map(|post| post.failures);
+        let failures = failures.into_iter().max().unwrap_or(0);
         if !self.was_ready && failures >= MOST_FAILED_STARTS {
             return Err(io::Error::other(format!("its processes ended {failures} times at start")));
         }
         Ok(())
+    }
+
+    /// Hands the daemon the socket of a process that was started while it lives.
+    fn tell_daemon(&self, word: &ToDaemon, socket: BorrowedFd<'_>) {
+        if let Some(daemon) = &self.control
+            && let Err(error) = control::say(daemon, word, Some(socket))
+        {
+            tracing::warn!(%error, "the daemon that is ending did not get a new socket");
+        }
     }
 
     async fn end_daemon(&mut self) -> io::Result<()> {

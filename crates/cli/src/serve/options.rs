@@ -8,6 +8,7 @@ use infield_domain::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::control::ToLauncher;
+use super::networking::Networking;
 use crate::home::{Home, Owner};
 
 /// Ids in each range; the launcher's word, repeated here for messages.
@@ -30,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) names: Names,
     /// When the daemon ends by itself.
     pub(crate) lifetime: Lifetime,
+    /// What holds for the network of all sandboxes.
+    pub(crate) networking: Networking,
 }
 
 /// Names that HTTP answers to besides its own.
@@ -119,12 +122,14 @@ pub(crate) struct Setup {
     pub(crate) names: Names,
     /// When to end.
     pub(crate) lifetime: Lifetime,
+    /// What holds for the network of all sandboxes.
+    pub(crate) networking: Networking,
 }
 
 impl Options {
     /// The options of a daemon that a command starts in the background.
-    pub(crate) fn background(home: Home) -> Self {
-        Self {
+    pub(crate) fn background(home: Home) -> Result<Self> {
+        Ok(Self {
             home,
             listen: None,
             user: None,
@@ -132,7 +137,8 @@ impl Options {
             access: Access::Key,
             names: Names::default(),
             lifetime: Lifetime::WhileUsed,
-        }
+            networking: Networking::from_environment()?,
+        })
     }
 
     /// Refuses what would open the machine to strangers.
@@ -164,7 +170,15 @@ impl Options {
             access: self.access,
             names: self.names.clone(),
             lifetime: self.lifetime,
+            networking: self.networking.clone(),
         })
+    }
+
+    /// The account of the network process: one that belongs to no sandbox and is not the daemon's.
+    pub(super) fn network_account(&self) -> Result<Option<Account>> {
+        let Some(daemon) = self.account()? else { return Ok(None) };
+        let next = self.ids.first + 1;
+        Ok(Some(Account { id: if next == daemon.id { next + 1 } else { next } }))
     }
 
     /// What the keeper tells a launcher.

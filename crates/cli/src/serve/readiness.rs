@@ -13,8 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use infield_domain::language::Language;
+use infield_domain::network::Policy;
 use infield_domain::provider::Provider;
-use infield_domain::sandbox::{Network, Resources, Retention, Spec, WORKING_DIRECTORY};
+use infield_domain::sandbox::{Resources, Retention, Spec, WORKING_DIRECTORY};
 use infield_domain::{Error, ImageName, Result, SandboxId};
 use infield_engine::Engine;
 use infield_rest::Health;
@@ -171,7 +172,7 @@ fn spec() -> Result<Spec> {
         labels: Default::default(),
         retention: Retention::TEMPORARY,
         resources: Resources::DEFAULT,
-        network: Network::None,
+        network: Policy::None,
         require: Vec::new(),
     })
 }

@@ -19,7 +19,8 @@ pub struct Allowance {
 
 impl Allowance {
     /// Enough for package managers and browsers.
-    pub const DEFAULT: Self = Self { connections: 1_024, bytes_per_second: None, total_bytes: None };
+    pub const DEFAULT: Self =
+        Self { connections: 1_024, bytes_per_second: None, total_bytes: None };
 }
 
 /// How a connection was judged.

@@ -94,6 +94,11 @@ impl Block {
         address::special(self.first).filter(|special| special.prefix <= self.prefix)
     }
 
+    /// Whether every address of its family is in it.
+    pub fn is_all(&self) -> bool {
+        self.prefix == 0
+    }
+
     /// Whether an address is in it, by what a packet to that address reaches.
     pub fn holds(&self, address: IpAddr) -> bool {
         address::shares_prefix(self.first, address::reached(address), self.prefix)

@@ -4,6 +4,7 @@ use std::time::Duration;
 use infield_domain::Principal;
 use infield_domain::command::{Command, OnDisconnect, Stdin, Stream};
 use infield_domain::guest::Guest;
+use infield_domain::network::{Choice, Policy};
 use infield_domain::provider::Running;
 use infield_domain::sandbox::Retention;
 use infield_testkit::{FakeProvider, Operation, eventually};
@@ -47,7 +48,7 @@ impl Scene {
 
     /// Starts of commands in the audit trail.
     fn starts(&self, daemon: &Daemon) -> usize {
-        let list = ListAudit { subject: None, who: None, limit: 1_000, cursor: None };
+        let list = ListAudit { subject: None, who: None, action: None, limit: 1_000, cursor: None };
         let page = daemon.run(daemon.engine.list_audit(&self.who, list)).expect("listed");
         page.items.iter().filter(|record| record.action == "execution.start").count()
     }
@@ -63,6 +64,9 @@ impl Scene {
                 Operation::Start => engine.start_sandbox(&who, "web").await,
                 Operation::Stop => engine.stop_sandbox(&who, "web").await,
                 Operation::Delete => engine.delete_sandbox(&who, "web").await,
+                Operation::SetNetwork => {
+                    engine.set_network(&who, "web", Choice::of(Policy::Public)).await
+                }
                 Operation::Inventory | Operation::Usage => engine.get_sandbox(&who, "web").await,
             }
         });

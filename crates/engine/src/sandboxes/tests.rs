@@ -1,3 +1,4 @@
+use infield_domain::network::{Choice, Policy};
 use infield_domain::principal::Credential;
 use infield_domain::{Kind, Permission};
 use infield_testkit::Operation;
@@ -105,7 +106,7 @@ async fn variables_are_masked_everywhere() {
     let made = f.engine.create_sandbox(&f.who, create).await.expect("made");
     let listed = f.engine.list_sandboxes(&f.who, page(10, None)).await.expect("listed");
     let seen = f.engine.inspect_sandbox(&f.who, "web").await.expect("seen");
-    let trail = ListAudit { subject: None, who: None, limit: 100, cursor: None };
+    let trail = ListAudit { subject: None, who: None, action: None, limit: 100, cursor: None };
     let trail = f.engine.list_audit(&f.who, trail).await.expect("the trail");
     let shown = format!("{made:?} {listed:?} {seen:?} {trail:?}");
     assert!(shown.contains("TOKEN") && !shown.contains("s3cret"), "{shown}");
@@ -134,13 +135,18 @@ async fn lists_come_in_pages() {
 #[tokio::test]
 async fn what_has_no_network_brings_no_repository() {
     let f = fixture().await;
-    let url = "https://user:pw@example.com/a.git".to_owned();
-    let git = Some(GitSource { url, branch: None });
-    let create = CreateSandbox { git, ..named("web") };
-    let error = f.engine.create_sandbox(&f.who, create).await.expect_err("no network");
-    assert_eq!(error.kind(), Kind::Unsupported);
-    assert!(error.message().contains("no network"), "{error}");
-    assert!(!error.message().contains("pw"), "{error}");
+    for (url, kind, words) in [
+        ("https://example.com/a.git", Kind::Unsupported, "no network"),
+        ("https://user:pw@example.com/a.git", Kind::Invalid, "credential"),
+    ] {
+        let git = Some(GitSource { url: url.to_owned(), branch: None });
+        let network = Choice::of(Policy::None);
+        let create = CreateSandbox { git, network, ..named("web") };
+        let error = f.engine.create_sandbox(&f.who, create).await.expect_err("refused");
+        assert_eq!(error.kind(), kind);
+        assert!(error.message().contains(words), "{error}");
+        assert!(!error.message().contains("pw"), "{error}");
+    }
     assert_eq!(f.provider.calls(Operation::Create), 0);
     assert!(f.engine.get_sandbox(&f.who, "web").await.is_err(), "nothing is half-made");
 }
@@ -153,7 +159,7 @@ async fn every_mutation_leaves_one_record() {
     f.engine.stop_sandbox(&who, "web").await.expect("stopped");
     f.engine.delete_sandbox(&who, "nothing").await.expect_err("there is none");
     f.engine.delete_sandbox(&who, "web").await.expect("deleted");
-    let list = ListAudit { subject: None, who: None, limit: 100, cursor: None };
+    let list = ListAudit { subject: None, who: None, action: None, limit: 100, cursor: None };
     let trail = f.engine.list_audit(&f.who, list).await.expect("the trail");
     let told: Vec<_> = trail
         .items

@@ -1,6 +1,7 @@
 use infield_domain::ImageName;
 use infield_domain::language::Language;
-use infield_domain::sandbox::{Network, Resources, Retention, Spec};
+use infield_domain::network::Policy;
+use infield_domain::sandbox::{Resources, Retention, Spec};
 
 use super::*;
 
@@ -19,7 +20,7 @@ fn sandbox(state: State, retention: Retention) -> Sandbox {
             labels: Default::default(),
             retention,
             resources: Resources::DEFAULT,
-            network: Network::None,
+            network: Policy::None,
             require: Vec::new(),
         },
         state,

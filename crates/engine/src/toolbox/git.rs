@@ -4,13 +4,14 @@ mod remote;
 
 use infield_domain::command::{OnDisconnect, StoppedBy};
 use infield_domain::files::Removal;
+use infield_domain::network::Policy;
 use infield_domain::{Error, GuestPath, Kind, Permission, Principal, Result};
 use tokio_util::sync::CancellationToken;
 
 use crate::gate::clipped;
 use crate::inside::Inside;
 use crate::run::{Program, Start};
-pub(crate) use crate::toolbox::git::remote::no_network;
+pub(crate) use crate::toolbox::git::remote::check as check_remote;
 use crate::toolbox::git::remote::without_credentials;
 use crate::{
     Collect, CommandLine, Engine, HIGHEST_MAX_CHARS, Outcome, RunOptions, Shown, Target, TimeLimit,
@@ -219,7 +220,7 @@ impl Place<'_> {
     /// Refuses a remote that is not inside, before git makes anything.
     async fn check_remote(&self) -> Result<()> {
         match &self.request.operation {
-            GitOperation::Clone { url, .. } => remote::check(url),
+            GitOperation::Clone { url, .. } => remote::check(url, &self.policy()?),
             GitOperation::Pull { remote, .. } => self.check_named(remote.as_deref(), &[]).await,
             GitOperation::Push { remote, .. } => {
                 let name = remote.as_deref().unwrap_or(ORIGIN);
@@ -237,10 +238,10 @@ impl Place<'_> {
     }
 
     /// Asks git for the address behind a remote's name, with its own rewriting rules, and checks
-    /// that. What git says is the guest's word; sandboxes have no network whatever it says.
+    /// that. What git says is the guest's word; the network's policy holds whatever it says.
     async fn check_named(&self, remote: Option<&str>, query: &[&str]) -> Result<()> {
         if let Some(text) = remote.filter(|text| text.contains(['/', ':'])) {
-            return remote::check(text);
+            return remote::check(text, &self.policy()?);
         }
         let query = if query.is_empty() { &["ls-remote", "--get-url"] } else { query };
         let mut argv: Vec<String> = query.iter().map(|part| (*part).to_owned()).collect();
@@ -251,13 +252,20 @@ impl Place<'_> {
             // There is no such remote, or no repository: git itself says it best.
             return Ok(());
         }
+        let policy = self.policy()?;
         answer
             .stdout
             .text
             .lines()
             .map(str::trim)
             .filter(|line| !line.is_empty())
-            .try_for_each(|line| if line == ORIGIN { Ok(()) } else { remote::check(line) })
+            .filter(|line| *line != ORIGIN)
+            .try_for_each(|line| remote::check(line, &policy))
+    }
+
+    fn policy(&self) -> Result<Policy> {
+        let seat = self.engine.registry().find(self.who, self.sandbox)?;
+        Ok(seat.sandbox().spec.network.clone())
     }
 
     /// Where a clone goes, if nothing is there yet.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use infield_domain::Result as DomainResult;
-use infield_domain::sandbox::{Network, Resources, Retention, Sandbox};
+use infield_domain::network::Choice;
+use infield_domain::sandbox::{Resources, Retention, Sandbox};
 use infield_engine::{CreateSandbox, GitSource, Progress};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,7 @@ pub(super) const DEFINITION: Definition = Definition {
         other tools take. Not needed for a single run: execute_code alone does that. A temporary \
         sandbox stops after 30 idle minutes, starts again when used, and is deleted a day after \
         it stopped; persistent ones stay until delete_sandbox. Root inside, working directory \
-        /workspace, no network.",
+        /workspace.",
     hints: Hints::Adds,
     input: schema::of::<Args>,
     output: Some(schema::of_answer::<Facts>),
@@ -38,7 +39,6 @@ pub(super) struct Args {
     image: Option<String>,
     /// Unique; usable as sandbox_id
     name: Option<String>,
-    /// Needs a network
     git_repo: Option<String>,
     git_branch: Option<String>,
     /// Keep on disk until deleted
@@ -48,8 +48,11 @@ pub(super) struct Args {
     cpus: Option<f64>,
     /// Default 2048
     memory_mb: Option<u64>,
-    /// Only none so far
+    /// none, limited (registries, git hosts; default) or public
     network: Option<String>,
+    /// Also host:port, *.host, address/bits:port
+    allow: Option<Vec<String>>,
+    deny: Option<Vec<String>>,
     /// Delete after this
     ttl_minutes: Option<u64>,
 }
@@ -100,7 +103,11 @@ fn wanted(call: &Call, args: Args) -> DomainResult<CreateSandbox> {
         environment: args.environment_vars.unwrap_or_default(),
         retention: retention(base, args.ttl_minutes)?,
         resources: resources(args.cpus, args.memory_mb)?,
-        network: args.network.as_deref().map_or(Ok(Network::None), Network::parse)?,
+        network: Choice::parse(
+            args.network.as_deref(),
+            &args.allow.unwrap_or_default(),
+            &args.deny.unwrap_or_default(),
+        )?,
         git,
         ..CreateSandbox::standard()
     })

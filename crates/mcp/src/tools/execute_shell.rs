@@ -16,7 +16,7 @@ pub(super) const DEFINITION: Definition = Definition {
     title: "Run a shell command",
     description: "Runs a bash command line and returns output and exit code, each call in a \
         shell of its own. Without sandbox_id it runs in a throw-away sandbox and nothing \
-        survives. No terminal, no network; pass input as stdin. For files prefer \
+        survives. No terminal; pass input as stdin. For files prefer \
         file_operation. After 45 s status is `running`: go on with read_output.",
     hints: Hints::Changes,
     input: schema::of::<Args>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use infield_domain::sandbox::{Resources, Sandbox, Usage};
-use infield_engine::{Deadlines, Inspection};
+use infield_engine::{Deadlines, Inspection, destination};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -66,6 +66,9 @@ pub(crate) struct Facts {
     persistent: bool,
     #[schemars(skip)]
     network: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(skip)]
+    refused: Vec<String>,
     #[schemars(skip)]
     limits: Map<String, Value>,
     #[schemars(skip)]
@@ -88,7 +91,7 @@ pub(super) async fn call(call: &Call, args: Args) -> Result<Reply, Failure> {
 
 /// What is known of a sandbox.
 pub(crate) fn facts(inspection: &Inspection) -> Facts {
-    let Inspection { sandbox, usage, deadlines, .. } = inspection;
+    let Inspection { sandbox, usage, deadlines, refusals, .. } = inspection;
     let spec = &sandbox.spec;
     Facts {
         sandbox_id: sandbox.id.to_string(),
@@ -104,6 +107,7 @@ pub(crate) fn facts(inspection: &Inspection) -> Facts {
         image: spec.image.to_string(),
         persistent: spec.retention.persistent,
         network: spec.network.as_str().to_owned(),
+        refused: refusals.iter().map(destination).collect(),
         limits: limits(&spec.resources),
         enforced_by: enforced_by(sandbox),
         usage: usage.as_ref().map(used).unwrap_or_default(),

@@ -23,7 +23,7 @@ pub(super) const DEFINITION: Definition = Definition {
     title: "Use git",
     description: "Runs git inside a sandbox, in working_directory. clone takes repository_url; \
         checkout and branch take branch; commit takes commit_message and records what add took \
-        up, or everything with all=true. No network: only repositories inside can be reached.",
+        up, or everything with all=true.",
     hints: Hints::ReachesOut,
     input: schema::of::<Args>,
     output: Some(schema::of_answer::<Facts>),

@@ -45,6 +45,7 @@ pub(crate) fn audit_query(query: wire::AuditQuery) -> ListAudit {
     ListAudit {
         subject: query.subject,
         who: query.who,
+        action: query.action,
         limit: query.limit.unwrap_or(PAGE_ITEMS),
         cursor: query.cursor,
     }

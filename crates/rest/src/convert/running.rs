@@ -133,6 +133,7 @@ pub(crate) fn outcome(outcome: Outcome) -> wire::RunAnswer {
         stdout: shown(outcome.stdout),
         stderr: shown(outcome.stderr),
         plots: outcome.plots.into_iter().map(plot).collect(),
+        refusals: outcome.refusals,
         deadlines: deadlines(outcome.deadlines),
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use infield_domain::isolation::Control;
 use infield_domain::lifecycle::State;
-use infield_domain::sandbox::{Network, Resources, Retention, Sandbox};
+use infield_domain::network::{Choice, Policy};
+use infield_domain::sandbox::{Resources, Retention, Sandbox};
 use infield_domain::{Error, Result};
 use infield_engine::{
     CreateSandbox, Deadlines, GitSource, Inspection, ListSandboxes, Prune, Pruned,
@@ -27,7 +28,7 @@ const STATES: [State; 8] = [
 /// What a new sandbox shall be.
 pub(crate) fn create_sandbox(wish: wire::CreateSandbox) -> Result<CreateSandbox> {
     let retention = retention(&wish);
-    let network = wish.network.as_deref().map_or(Ok(Network::None), Network::parse);
+    let network = Choice::parse(wish.network.as_deref(), &wish.allow, &wish.deny);
     Ok(CreateSandbox {
         name: parse_some("name", wish.name.as_ref())?,
         image: parse_some("image", wish.image.as_ref())?,
@@ -142,6 +143,7 @@ pub(crate) fn sandbox(sandbox: Sandbox) -> wire::Sandbox {
             open_files: Some(resources.open_files),
         },
         network: spec.network.as_str().to_owned(),
+        network_rules: rules(&spec.network),
         require: spec.require.into_iter().map(|control| control.as_str().to_owned()).collect(),
         enforcement,
         provider,
@@ -151,6 +153,19 @@ pub(crate) fn sandbox(sandbox: Sandbox) -> wire::Sandbox {
     }
 }
 
+fn rules(policy: &Policy) -> Vec<String> {
+    match policy {
+        Policy::Custom(rules) => rules.iter().map(ToString::to_string).collect(),
+        Policy::None | Policy::Limited | Policy::Public => Vec::new(),
+    }
+}
+
+/// What a sandbox shall reach.
+pub(crate) fn network(wish: &wire::Network) -> Result<Choice> {
+    let choice = Choice::parse(wish.network.as_deref(), &wish.allow, &wish.deny);
+    choice.map_err(|error| named("network", &error))
+}
+
 /// A sandbox and everything worth knowing of it now.
 pub(crate) fn inspection(inspection: Inspection) -> wire::Inspection {
     wire::Inspection {
@@ -158,6 +173,8 @@ pub(crate) fn inspection(inspection: Inspection) -> wire::Inspection {
         usage: inspection.usage,
         executions: inspection.executions,
         deadlines: deadlines(inspection.deadlines),
+        traffic: inspection.traffic,
+        refusals: inspection.refusals,
     }
 }
 

@@ -4,7 +4,8 @@ use infield_domain::Kind;
 use infield_domain::command::{OnDisconnect, Stdin, TerminalSize};
 use infield_domain::isolation::Control;
 use infield_domain::lifecycle::State;
-use infield_domain::sandbox::{Network, Resources, Retention, Sandbox, Spec};
+use infield_domain::network::{Choice, Policy};
+use infield_domain::sandbox::{Resources, Retention, Sandbox, Spec};
 use infield_engine::{CommandLine, Target, TimeLimit};
 
 use super::*;
@@ -20,7 +21,7 @@ fn an_empty_wish_is_a_temporary_sandbox() {
     let create = create_sandbox(wire::CreateSandbox::default()).expect("it is valid");
     assert_eq!(create.retention, Retention::TEMPORARY);
     assert_eq!(create.resources, Resources::DEFAULT);
-    assert_eq!(create.network, Network::None);
+    assert_eq!(create.network, Choice::default());
     assert!(create.name.is_none() && create.image.is_none() && create.git.is_none());
 }
 
@@ -58,8 +59,8 @@ fn refusals_name_the_field() {
         "`language`",
     );
     check_refused(
-        create(wire::CreateSandbox { network: some("public"), ..wish() }),
-        Kind::Unsupported,
+        create(wire::CreateSandbox { network: some("all"), ..wish() }),
+        Kind::Invalid,
         "`network`",
     );
     check_refused(
@@ -174,7 +175,7 @@ fn answers_mask_every_variable() {
         labels: [("team".to_owned(), "web".to_owned())].into(),
         retention: Retention::TEMPORARY,
         resources: Resources::DEFAULT,
-        network: Network::None,
+        network: Policy::None,
         require: vec![Control::Memory],
     };
     let record = Sandbox {

@@ -73,6 +73,9 @@ pub struct AuditQuery {
     /// Only records of this owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub who: Option<String>,
+    /// Only records of this action, such as `network.connect`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
     /// Records at most; 100 when missing, 1,000 at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use infield_domain::command::{Ending, Execution, OnDisconnect, Signal, Stream, TerminalSize};
+use infield_domain::network::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::{Content, CreateSandbox, Deadlines};
@@ -116,6 +117,8 @@ pub struct RunAnswer {
     pub stderr: Shown,
     /// Pictures that it drew, four at most.
     pub plots: Vec<Plot>,
+    /// Connections of the sandbox that were refused since the start.
+    pub refusals: Vec<Connection>,
     /// What the sandbox's timers will do.
     pub deadlines: Deadlines,
 }

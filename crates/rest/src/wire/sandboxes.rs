@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use infield_domain::command::Execution;
 use infield_domain::isolation::Enforcement;
 use infield_domain::lifecycle::{Cause, State};
+use infield_domain::network::{Connection, Traffic};
 use infield_domain::sandbox::Usage;
 use serde::{Deserialize, Serialize};
 
@@ -52,9 +53,15 @@ pub struct CreateSandbox {
     /// What it may use.
     #[serde(skip_serializing_if = "ResourceWishes::is_empty")]
     pub resources: ResourceWishes,
-    /// What it may reach; `none` when missing, and nothing else is built yet.
+    /// What it may reach: `none`, `limited` or `public`; the server's setting when missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<String>,
+    /// What it may reach besides, such as `pypi.org:443` or `10.1.2.3:5432`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
+    /// What it may not reach in any case.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deny: Vec<String>,
     /// Limits and walls without which it must not start, such as `memory` or `seccomp`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub require: Vec<String>,
@@ -153,8 +160,10 @@ pub struct Sandbox {
     pub expires_at: Option<Millis>,
     /// What it may use; no field is missing.
     pub resources: ResourceWishes,
-    /// What it may reach.
+    /// What it may reach: `none`, `limited`, `public` or `custom`.
     pub network: String,
+    /// The rules of a `custom` one.
+    pub network_rules: Vec<String>,
     /// Limits and walls without which it does not start.
     pub require: Vec<String>,
     /// What enforces each limit and wall, as of the last start.
@@ -180,6 +189,25 @@ pub struct Inspection {
     pub executions: Vec<Execution>,
     /// What its timers will do.
     pub deadlines: Deadlines,
+    /// What its network has moved since it was started; null when it does not run or has none.
+    pub traffic: Option<Traffic>,
+    /// Connections that were refused lately, the newest last.
+    pub refusals: Vec<Connection>,
+}
+
+/// `PUT /v1/sandboxes/{ref}/network`: what a sandbox may reach from now on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Network {
+    /// `none`, `limited` or `public`; the server's setting when missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
+    /// What it may reach besides, such as `pypi.org:443` or `10.1.2.3:5432`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
+    /// What it may not reach in any case.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deny: Vec<String>,
 }
 
 /// When a sandbox will be stopped and deleted if nothing happens.

@@ -55,6 +55,7 @@ fn the_newest_come_first_and_in_pages() {
     let store = trail(5);
     let filter = |subject: Option<&str>, before, limit| AuditFilter {
         subject: subject.map(str::to_owned),
+        action: None,
         who: Some("alice".to_owned()),
         before,
         limit,

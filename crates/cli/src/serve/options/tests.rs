@@ -1,6 +1,6 @@
 //! Blocks of ids, and who may open the machine.
 
-use super::{Access, IdBlock, Lifetime, Names, Options};
+use super::{Access, IdBlock, Lifetime, Names, Networking, Options};
 use crate::home::Home;
 
 fn check_block(text: &str, expected: Option<IdBlock>) {
@@ -27,6 +27,7 @@ fn check_access(listen: Option<&str>, access: Access, fine: bool) {
         access,
         names: Names::default(),
         lifetime: Lifetime::Unlimited,
+        networking: Networking::new(None, None, &[]).expect("the built-in preset"),
     };
     assert_eq!(options.check().is_ok(), fine, "{listen:?} {access:?}");
 }

@@ -1,8 +1,10 @@
 //! Which remotes git may speak to, and what of them may be shown.
 //!
-//! Sandboxes have their own loopback and nothing else. A remote anywhere else is refused before
-//! git makes a file, with a word on why; whatever slips past this finds no network either.
+//! A sandbox without a network has its own loopback and nothing else: a remote anywhere else is
+//! refused before git makes a file, with a word on why. Where there is a network, its policy
+//! decides.
 
+use infield_domain::network::Policy;
 use infield_domain::{Error, Result};
 
 /// Transports that are allowed; others, such as `ext::`, run programs.
@@ -19,8 +21,8 @@ enum Remote<'a> {
     Forbidden(&'a str),
 }
 
-/// Refuses a remote that is not inside, that carries a credential, or that runs a program.
-pub(crate) fn check(text: &str) -> Result<()> {
+/// Refuses a remote that cannot be reached, that carries a credential, or that runs a program.
+pub(crate) fn check(text: &str, policy: &Policy) -> Result<()> {
     if text.is_empty() || text.starts_with('-') || text.chars().any(char::is_control) {
         return Err(Error::invalid("this is no address of a repository")
             .with_hint("write it like `http://127.0.0.1:8000/repo.git` or `/srv/repo.git`"));
@@ -41,7 +43,8 @@ pub(crate) fn check(text: &str) -> Result<()> {
                 return Err(Error::invalid("an address must not carry a credential")
                     .with_hint("leave out what stands before the `@`"));
             }
-            if is_loopback(host) { Ok(()) } else { Err(no_network(text)) }
+            let is_inside = *policy == Policy::None && !is_loopback(host);
+            if is_inside { Err(no_network(text)) } else { Ok(()) }
         }
     }
 }
@@ -51,9 +54,9 @@ pub(crate) fn no_network(url: &str) -> Error {
     let shown: String = without_credentials(url).chars().filter(|c| !c.is_control()).collect();
     let shown: String = shown.chars().take(200).collect();
     Error::unsupported(format!(
-        "`{shown}` cannot be reached: sandboxes have no network yet, only their own loopback"
+        "`{shown}` cannot be reached: this sandbox has no network, only its own loopback"
     ))
-    .with_hint("upload the repository as files, or serve it inside the same sandbox")
+    .with_hint("make one with the network `limited`, or upload the repository as files")
 }
 
 /// The folder that git makes for a clone of this address, as git-clone(1) derives it.

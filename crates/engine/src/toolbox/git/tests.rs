@@ -1,3 +1,4 @@
+use infield_domain::network::Choice;
 use infield_testkit::Step;
 
 use super::*;
@@ -39,6 +40,8 @@ fn request(operation: GitOperation) -> GitRequest {
 async fn a_remote_outside_is_refused_before_anything_is_made() {
     let f = fixture().await;
     let id = f.create("web").await.id;
+    let none = Choice::of(infield_domain::network::Policy::None);
+    f.engine.set_network(&f.who, "web", none).await.expect("set");
     let url = "https://example.com/a.git".to_owned();
     let clone = GitOperation::Clone { url, branch: None, path: None };
     let error = f.engine.git(&f.who, "web", request(clone)).await.expect_err("no network");

@@ -3,7 +3,7 @@ use infield_domain::Kind;
 use super::*;
 
 fn check_kind(text: &str, expected: Option<Kind>) {
-    assert_eq!(check(text).err().map(|error| error.kind()), expected, "{text}");
+    assert_eq!(check(text, &Policy::None).err().map(|error| error.kind()), expected, "{text}");
 }
 
 #[test]

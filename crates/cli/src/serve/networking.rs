@@ -1,0 +1,66 @@
+//! What the operator says about the network of sandboxes.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use infield_domain::network::{self, Policy, Rule};
+use infield_domain::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// Variables that say the same as the options of `infield serve`, for a daemon in the background.
+pub(crate) const NETWORK: &str = "INFIELD_NETWORK";
+pub(crate) const LIMITED: &str = "INFIELD_LIMITED";
+pub(crate) const RESOLVER: &str = "INFIELD_RESOLVER";
+
+/// The port of a resolver that was given without one.
+const DNS: u16 = 53;
+
+/// What holds for all sandboxes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Networking {
+    /// What a sandbox may reach when its maker does not say; none leaves it to what the host can.
+    pub(crate) standard: Option<Policy>,
+    /// The rules behind `limited`.
+    pub(crate) limited: Vec<Rule>,
+    /// Where names are looked up; the host's own resolvers when empty.
+    pub(crate) resolvers: Vec<SocketAddr>,
+}
+
+impl Networking {
+    /// Reads the preset's file, if there is one.
+    pub(crate) fn new(
+        standard: Option<Policy>,
+        limited: Option<&Path>,
+        resolvers: &[String],
+    ) -> Result<Self> {
+        let read = |path: &Path| {
+            std::fs::read_to_string(path).map_err(|error| {
+                let text = format!("the preset `{}` cannot be read", path.display());
+                Error::invalid(text).with_hint("name a file with one rule on each line")
+                    .with_source(error)
+            })
+        };
+        let text = limited.map(read).transpose()?;
+        let limited = network::limited(text.as_deref().unwrap_or(network::LIMITED))?;
+        let resolvers = resolvers.iter().map(|text| resolver(text)).collect::<Result<_>>()?;
+        Ok(Self { standard, limited, resolvers })
+    }
+
+    /// What the environment says.
+    pub(crate) fn from_environment() -> Result<Self> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+        let standard = variable(NETWORK).map(|word| word.parse()).transpose()?;
+        let limited = variable(LIMITED);
+        let resolvers: Vec<String> =
+            variable(RESOLVER).iter().flat_map(|text| text.split(',')).map(str::to_owned).collect();
+        Self::new(standard, limited.as_deref().map(Path::new), &resolvers)
+    }
+}
+
+fn resolver(text: &str) -> Result<SocketAddr> {
+    let address = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS));
+    address.or_else(|_| text.parse()).map_err(|_| {
+        Error::invalid(format!("`{text}` is no address of a resolver"))
+            .with_hint("write it like `192.0.2.53`, `192.0.2.53:5353` or `[2001:db8::53]:53`")
+    })
+}

@@ -1,0 +1,192 @@
+//! The daemon's side of the network process.
+//!
+//! [`Network`] is a handle that many tasks share; [`Link`] is the one task that owns the socket. It
+//! knows which sandboxes are served and how. When the network process has died, the keeper starts
+//! another and the link takes its socket: everything is handed over again, with sockets that the
+//! launcher kept meanwhile. Nobody reaches anything in between.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use infield_domain::network::{Allowance, Connection, Policy, Traffic};
+use infield_domain::{Error, Result, SandboxId};
+use infield_net::control::{Answer, Request, Settings};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::timeout;
+
+mod link;
+
+pub use link::Link;
+
+/// How long the network process may take for anything.
+const LIMIT: Duration = Duration::from_secs(5);
+/// Questions that wait for the socket at most; an asker beyond that waits itself.
+const QUEUE: usize = 256;
+/// Reports that wait for the engine at most; the network process keeps further ones.
+const REPORTS: usize = 64;
+
+/// A question on its way.
+pub(crate) struct Question {
+    request: Request,
+    sockets: Vec<OwnedFd>,
+    reply: oneshot::Sender<Answer>,
+}
+
+/// What a sandbox may reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Terms {
+    policy: Policy,
+    allowance: Allowance,
+}
+
+/// Asks the network process.
+pub struct Network {
+    questions: mpsc::Sender<Question>,
+    /// Everything that shall be served.
+    served: Mutex<BTreeMap<SandboxId, Terms>>,
+    reports: tokio::sync::Mutex<mpsc::Receiver<(SandboxId, Vec<Connection>)>>,
+    fresh: Arc<Notify>,
+}
+
+impl Network {
+    /// Makes the handle and the task behind it. `sockets` brings the first socket and each later
+    /// one.
+    pub fn new(sockets: mpsc::Receiver<OwnedFd>, settings: Settings) -> (Arc<Self>, Link) {
+        let (questions, asked) = mpsc::channel(QUEUE);
+        let (reporter, reports) = mpsc::channel(REPORTS);
+        let link = Link::new(asked, sockets, reporter, settings);
+        let network = Self {
+            questions,
+            served: Mutex::default(),
+            reports: tokio::sync::Mutex::new(reports),
+            fresh: link.fresh(),
+        };
+        (Arc::new(network), link)
+    }
+
+    /// Waits for a network process that may serve nobody yet.
+    pub(crate) async fn started(&self) {
+        self.fresh.notified().await;
+    }
+
+    /// Forgets every sandbox that is served and not one of these.
+    pub(crate) async fn keep_only(&self, living: &[SandboxId]) -> Result<()> {
+        let Answer::Serving(served) = self.ask(Request::Inventory, Vec::new()).await? else {
+            return Err(unexpected());
+        };
+        for sandbox in served.into_iter().filter(|sandbox| !living.contains(sandbox)) {
+            self.ask(Request::Forget { sandbox }, Vec::new()).await?;
+        }
+        Ok(())
+    }
+
+    /// Serves a sandbox from now on. Its policy is in force when this returns.
+    pub(crate) async fn serve(
+        &self,
+        sandbox: &SandboxId,
+        policy: &Policy,
+        sockets: Vec<OwnedFd>,
+    ) -> Result<()> {
+        let terms = Terms { policy: policy.clone(), allowance: Allowance::DEFAULT };
+        self.lock().insert(sandbox.clone(), terms.clone());
+        let Terms { policy, allowance } = terms;
+        let request = Request::Serve { sandbox: sandbox.clone(), policy, allowance };
+        match self.ask(request, sockets).await? {
+            Answer::Done => Ok(()),
+            Answer::Failed(why) => Err(Error::unavailable(format!(
+                "the network of sandbox `{sandbox}` is not served: {why}"
+            ))
+            .with_hint("start the sandbox again")),
+            Answer::Unknown | Answer::Serving(_) | Answer::Traffic(_) => Err(unexpected()),
+        }
+    }
+
+    /// Puts another policy in force; false where the sandbox is not served.
+    pub(crate) async fn change(&self, sandbox: &SandboxId, policy: &Policy) -> Result<bool> {
+        let terms = Terms { policy: policy.clone(), allowance: Allowance::DEFAULT };
+        let before = self.lock().insert(sandbox.clone(), terms.clone());
+        let Terms { policy, allowance } = terms;
+        let request = Request::Change { sandbox: sandbox.clone(), policy, allowance };
+        let answer = self.ask(request, Vec::new()).await;
+        if matches!(answer, Ok(Answer::Done)) {
+            return Ok(true);
+        }
+        // What was in force goes on, also over a new network process.
+        match before {
+            Some(before) => self.lock().insert(sandbox.clone(), before),
+            None => self.lock().remove(sandbox),
+        };
+        match answer? {
+            Answer::Unknown => Ok(false),
+            Answer::Failed(why) => Err(Error::internal(why)),
+            Answer::Done | Answer::Serving(_) | Answer::Traffic(_) => Err(unexpected()),
+        }
+    }
+
+    /// Cuts everything of a sandbox.
+    pub(crate) async fn forget(&self, sandbox: &SandboxId) {
+        if self.lock().remove(sandbox).is_none() {
+            return;
+        }
+        let request = Request::Forget { sandbox: sandbox.clone() };
+        if let Err(error) = self.ask(request, Vec::new()).await {
+            // A network process that is gone serves nobody.
+            tracing::warn!(%sandbox, %error, "the network does not forget a sandbox yet");
+        }
+    }
+
+    /// What a sandbox has moved; none for one that is not served.
+    pub(crate) async fn traffic(&self, sandbox: &SandboxId) -> Result<Option<Traffic>> {
+        let request = Request::Traffic { sandbox: sandbox.clone() };
+        match self.ask(request, Vec::new()).await? {
+            Answer::Traffic(traffic) => Ok(Some(traffic)),
+            Answer::Unknown => Ok(None),
+            Answer::Done | Answer::Serving(_) | Answer::Failed(_) => Err(unexpected()),
+        }
+    }
+
+    /// Waits for connections of a sandbox.
+    pub(crate) async fn connections(&self) -> (SandboxId, Vec<Connection>) {
+        match self.reports.lock().await.recv().await {
+            Some(report) => report,
+            // The link has ended, and so does the daemon.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Which sandboxes are to be served, for a network process that serves none.
+    pub(crate) fn expected(&self) -> Vec<(SandboxId, Policy)> {
+        let served = self.lock();
+        served.iter().map(|(id, terms)| (id.clone(), terms.policy.clone())).collect()
+    }
+
+    async fn ask(&self, request: Request, sockets: Vec<OwnedFd>) -> Result<Answer> {
+        let (reply, answer) = oneshot::channel();
+        let asked = timeout(LIMIT, async {
+            let sent = self.questions.send(Question { request, sockets, reply }).await;
+            sent.map_err(|_| away())?;
+            answer.await.map_err(|_| away())
+        });
+        asked.await.map_err(|_| {
+            Error::timeout("the network process did not answer in time")
+                .with_hint("look at the load of the host, then try again")
+        })?
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SandboxId, Terms>> {
+        // Nothing in a critical section can panic half-way, so the map is whole.
+        self.served.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn away() -> Error {
+    Error::unavailable("the network process is being started again")
+        .with_hint("try again in a moment")
+}
+
+fn unexpected() -> Error {
+    Error::internal("the network process gave an answer to another question")
+}
+
