@@ -9,8 +9,10 @@ mod disk;
 mod guest;
 mod import;
 mod watch;
+mod wires;
 
 mod provider;
 
 pub use launcher::{Launcher, Link};
 pub use provider::Local;
+pub use wires::Wires;
