@@ -26,6 +26,8 @@ pub enum Control {
     IdRange,
     /// A network namespace without a way out.
     Network,
+    /// Nothing leaves the sandbox but what its network policy lets through.
+    Egress,
     /// The system call allow-list.
     Seccomp,
     /// Landlock rules on top of the mounts.
@@ -36,7 +38,7 @@ pub enum Control {
 
 impl Control {
     /// Every control, in the order in which reports show them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Memory,
         Self::Pids,
         Self::Cpu,
@@ -46,6 +48,7 @@ impl Control {
         Self::UserNamespace,
         Self::IdRange,
         Self::Network,
+        Self::Egress,
         Self::Seccomp,
         Self::Landlock,
         Self::AtomicKill,
@@ -63,6 +66,7 @@ impl Control {
             Self::UserNamespace => "user_namespace",
             Self::IdRange => "id_range",
             Self::Network => "network",
+            Self::Egress => "egress",
             Self::Seccomp => "seccomp",
             Self::Landlock => "landlock",
             Self::AtomicKill => "atomic_kill",
@@ -86,6 +90,8 @@ pub enum Mechanism {
     Sampled,
     /// The kernel itself, by the namespace or filter that is named.
     Kernel,
+    /// A program in the kernel that gives every connection to the network process.
+    SkLookup,
     /// Nothing.
     None,
 }

@@ -13,7 +13,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use infield_jail::launcher::{self, IdBlock, Settings};
-use infield_jail::request::{Answer, LayerPlace, Limits, PACKET_BYTES, Packet, Request, Start};
+use infield_jail::request::{
+    Answer, LayerPlace, Limits, Network, PACKET_BYTES, PACKET_DESCRIPTORS, Packet, Request, Start,
+};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvFlags, SendFlags, SocketFlags, SocketType,
 };
@@ -127,6 +129,11 @@ fn start(name: &str) -> Request {
             inodes: 100_000,
             open_files: 1_024,
         },
+        network: if std::env::var_os("WIRED").is_some() {
+            Network::Wired
+        } else {
+            Network::Loopback
+        },
         require: Vec::new(),
     })
 }
@@ -155,8 +162,8 @@ impl Asker {
         self.next += 1;
         rustix::net::send(&self.socket, &packet, SendFlags::NOSIGNAL)?;
         let mut bytes = vec![0_u8; PACKET_BYTES];
-        // The pidfd that comes along is closed at once.
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        // What comes along is closed at once.
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(PACKET_DESCRIPTORS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut vectors = [IoSliceMut::new(&mut bytes)];
         let flags = RecvFlags::CMSG_CLOEXEC;

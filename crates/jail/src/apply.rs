@@ -198,6 +198,7 @@ impl Process<'_> {
             Action::Device { name } => mounts::device(name),
             Action::Link { at, target } => mounts::link(at, target),
             Action::Folder { at } => mounts::folder(at),
+            Action::File { at: (folder, name), content } => mounts::file(folder, name, content),
             Action::Cover { at } => mounts::cover(at),
             Action::ReadOnly { at } => mounts::read_only(at),
             Action::EnterRoot => mounts::enter_root(),

@@ -11,7 +11,7 @@ use crate::request::{Limits, Request, Start};
 pub(crate) const HOST_IMAGE: &str = "host";
 
 /// The words of the controls that a policy may require.
-pub(crate) const CONTROLS: [&str; 12] = [
+pub(crate) const CONTROLS: [&str; 13] = [
     "memory",
     "pids",
     "cpu",
@@ -21,6 +21,7 @@ pub(crate) const CONTROLS: [&str; 12] = [
     "user_namespace",
     "id_range",
     "network",
+    "egress",
     "seccomp",
     "landlock",
     "atomic_kill",

@@ -38,6 +38,7 @@ use self::place::Place;
 use crate::trees::{TreeError, measure};
 
 pub use fingerprint::fingerprint;
+pub(crate) use skeleton::RESOLVER;
 
 /// The folder for the lowest layer of `/`.
 pub const ROOT: &str = "root";

@@ -39,6 +39,7 @@ use self::host::Host;
 use crate::check;
 use crate::defence::{Defence, Without};
 use crate::failure::{At, Outcome};
+use crate::network::Wires;
 use crate::record::Record;
 use crate::request::{Answer, Failure, Request};
 use crate::trees::UnpackLimits;
@@ -99,6 +100,8 @@ struct Sandbox {
 struct Running {
     pid: u32,
     pidfd: OwnedFd,
+    /// What a wired one is connected by; none yet if an earlier launcher started it.
+    wires: Option<Wires>,
 }
 
 /// Whether a failed start leaves something behind.
@@ -288,7 +291,7 @@ impl Launcher {
         match request {
             Request::Probe => {
                 let report = self.probe();
-                self.channel.send(number, Answer::Host(report), None);
+                self.channel.send(number, Answer::Host(report), Vec::new());
             }
             Request::Inventory { only } => self.inventory(number, only.as_deref()),
             Request::ImportImage { image, limit_bytes, limit_entries, created_at } => {
@@ -347,12 +350,12 @@ impl Launcher {
     }
 
     fn fail(&mut self, number: u64, failure: Failure) {
-        self.channel.send(number, Answer::Failed(failure), None);
+        self.channel.send(number, Answer::Failed(failure), Vec::new());
     }
 
     fn answer(&mut self, number: u64, result: Outcome<()>) {
         match result {
-            Ok(()) => self.channel.send(number, Answer::Done, None),
+            Ok(()) => self.channel.send(number, Answer::Done, Vec::new()),
             Err(failure) => self.fail(number, failure),
         }
     }

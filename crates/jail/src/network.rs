@@ -3,17 +3,59 @@
 //! With privilege the launcher makes it before the sandbox's user namespace exists, so that the
 //! host's user namespace owns it and even root inside has no power over it. The sysctls that open
 //! low ports and ping make up for that.
+//!
+//! A *wired* one has no way out either. In it every address is local, and what is connected to
+//! any of them but the loopback's lands in one socket, which a process outside accepts from:
+//!
+//! ```text
+//! connect 203.0.113.9:443 ─▶ lo ─▶ steer ─▶ listener ─▶ the network process decides
+//! query 198.18.0.1:53     ─▶ lo ──────────▶ resolver ─▶ the network process answers
+//! connect 127.0.0.1:8080  ─▶ lo ──────────▶ the sandbox's own server
+//! anything else           ─▶ lo ──────────▶ nobody: refused at once
+//! ```
+//!
+//! Nothing is ever forwarded. Where a piece is missing, there is nobody to connect to.
+
+mod netlink;
+mod steer;
+mod wires;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
-use rustix::thread::{LinkNameSpaceType, UnshareFlags};
+use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType, UnshareFlags};
 
-use crate::failure::{At, Outcome};
+use crate::failure::{At, Outcome, refused};
+use crate::request::Network;
 use crate::sys;
+
+pub(crate) use self::netlink::raise_loopback;
+pub(crate) use self::steer::check as check_steering;
+pub(crate) use self::wires::Wires;
+
+const LEAVE: &str = "leave the network namespace";
+
+/// A namespace that was made for one sandbox.
+#[derive(Debug)]
+pub(crate) struct Namespace {
+    descriptor: OwnedFd,
+    /// What a wired one has.
+    wires: Option<Wires>,
+}
+
+impl Namespace {
+    /// Which kind it is.
+    pub(crate) fn kind(&self) -> Network {
+        if self.wires.is_some() { Network::Wired } else { Network::Loopback }
+    }
+
+    /// Lets go of the namespace and keeps its wires, which keep it too.
+    pub(crate) fn into_wires(self) -> Option<Wires> {
+        self.wires
+    }
+}
 
 /// The namespace that the launcher itself lives in.
 #[derive(Debug)]
@@ -26,28 +68,56 @@ impl Home {
     }
 
     /// Makes a namespace, and comes back.
-    pub(crate) fn make(&self) -> Outcome<OwnedFd> {
+    pub(crate) fn make(&self, kind: Network) -> Outcome<Namespace> {
         sys::unshare(UnshareFlags::NEWNET).at("make a network namespace")?;
-        let made = prepare().and_then(|()| Ok(current()?)).at("prepare the network namespace");
+        let made = prepare(kind).at("prepare the network namespace").and_then(|()| {
+            let descriptor = current().at("open the new network namespace")?;
+            let wires = match kind {
+                Network::Loopback => None,
+                Network::Wired => Some(Wires::make(descriptor.as_fd())?),
+            };
+            Ok(Namespace { descriptor, wires })
+        });
         self.come_back()?;
         made
     }
 
     /// Runs `work` in a namespace, and comes back. The namespace lives as long as a process that
     /// `work` left in it.
-    pub(crate) fn within<T>(&self, network: &OwnedFd, work: impl FnOnce() -> T) -> Outcome<T> {
+    pub(crate) fn within<T>(&self, network: &Namespace, work: impl FnOnce() -> T) -> Outcome<T> {
         let kind = Some(LinkNameSpaceType::Network);
-        rustix::thread::move_into_link_name_space(network.as_fd(), kind)
+        rustix::thread::move_into_link_name_space(network.descriptor.as_fd(), kind)
             .at("enter the network namespace")?;
         let result = work();
         self.come_back()?;
         Ok(result)
     }
 
+    /// Makes new wires for the namespace of a process that an earlier launcher started. Those of
+    /// that launcher ended with it; routes and settings stay with the namespace.
+    pub(crate) fn wire_again(&self, pidfd: &OwnedFd) -> Outcome<Wires> {
+        let kind = ThreadNameSpaceType::NETWORK;
+        rustix::thread::move_into_thread_name_spaces(pidfd.as_fd(), kind)
+            .at("enter the sandbox's network namespace")?;
+        let made = current().at("open the sandbox's network namespace").and_then(|namespace| {
+            // What would be steered here is the host's own traffic.
+            if self.is(&namespace).at("look at the network namespace")? {
+                return Err(refused("the sandbox has no network namespace of its own"));
+            }
+            Wires::make(namespace.as_fd())
+        });
+        self.come_back()?;
+        made
+    }
+
+    fn is(&self, namespace: &OwnedFd) -> rustix::io::Result<bool> {
+        let (own, other) = (rustix::fs::fstat(&self.0)?, rustix::fs::fstat(namespace)?);
+        Ok((own.st_dev, own.st_ino) == (other.st_dev, other.st_ino))
+    }
+
     fn come_back(&self) -> Outcome<()> {
         let kind = Some(LinkNameSpaceType::Network);
-        rustix::thread::move_into_link_name_space(self.0.as_fd(), kind)
-            .at("leave the network namespace")
+        rustix::thread::move_into_link_name_space(self.0.as_fd(), kind).at(LEAVE)
     }
 }
 
@@ -56,16 +126,31 @@ fn current() -> rustix::io::Result<OwnedFd> {
     rustix::fs::open("/proc/thread-self/ns/net", flags, Mode::empty())
 }
 
-/// Sets up the namespace that the caller is in. Nobody but one sandbox is ever in it, so every
-/// group may ping.
-fn prepare() -> io::Result<()> {
+/// What every namespace has. Nobody but one sandbox is ever in it, so every group may ping.
+const SETTINGS: &[(&str, &str)] = &[
+    ("sys/net/ipv4/ip_unprivileged_port_start", "0"),
+    ("sys/net/ipv4/ping_group_range", "0 2147483647"),
+];
+
+/// What a wired one has more: every address is local, and none of them is to seem alive.
+const SILENCE: &[(&str, &str)] =
+    &[("sys/net/ipv4/icmp_echo_ignore_all", "1"), ("sys/net/ipv6/icmp/echo_ignore_all", "1")];
+
+/// Sets up the namespace that the caller is in.
+fn prepare(kind: Network) -> io::Result<()> {
     raise_loopback()?;
-    let settings = settings()?;
-    for (name, value) in [("ip_unprivileged_port_start", "0"), ("ping_group_range", "0 2147483647")]
-    {
-        crate::folders::write_value(settings.as_fd(), &format!("sys/net/ipv4/{name}"), value)?;
+    let folder = settings()?;
+    let more = match kind {
+        Network::Loopback => &[],
+        Network::Wired => SILENCE,
+    };
+    for (name, value) in SETTINGS.iter().chain(more) {
+        crate::folders::write_value(folder.as_fd(), name, value)?;
     }
-    Ok(())
+    match kind {
+        Network::Loopback => Ok(()),
+        Network::Wired => netlink::make_all_local(),
+    }
 }
 
 /// An instance of procfs for one namespace. In one that is shared the kernel keeps a setting's
@@ -78,39 +163,4 @@ fn settings() -> io::Result<OwnedFd> {
         | MountAttrFlags::MOUNT_ATTR_NODEV
         | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     Ok(rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
-}
-
-/// Sets the loopback interface, which is number 1 of every namespace, to up.
-pub(crate) fn raise_loopback() -> io::Result<()> {
-    let socket = rustix::net::socket_with(
-        AddressFamily::NETLINK,
-        SocketType::RAW,
-        SocketFlags::CLOEXEC,
-        // None is NETLINK_ROUTE.
-        None,
-    )?;
-    rustix::net::send(&socket, &set_link_up(1), SendFlags::empty())?;
-    let mut answer = [0_u8; 256];
-    let (_, count) = rustix::net::recv(&socket, &mut answer[..], RecvFlags::empty())?;
-    let code = answer.get(16..20).filter(|_| count >= 20);
-    match code.and_then(|code| <[u8; 4]>::try_from(code).ok()).map(i32::from_ne_bytes) {
-        Some(0) => Ok(()),
-        Some(code) => Err(io::Error::from_raw_os_error(-code)),
-        None => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
-    }
-}
-
-/// `struct nlmsghdr` and `struct ifinfomsg` of a request to set `IFF_UP`, see rtnetlink(7).
-fn set_link_up(index: i32) -> [u8; 32] {
-    const RTM_NEWLINK: u16 = 16;
-    const REQUEST_AND_ACKNOWLEDGE: u16 = 1 | 4;
-    const IFF_UP: u32 = 1;
-    let mut message = [0_u8; 32];
-    message[0..4].copy_from_slice(&32_u32.to_ne_bytes());
-    message[4..6].copy_from_slice(&RTM_NEWLINK.to_ne_bytes());
-    message[6..8].copy_from_slice(&REQUEST_AND_ACKNOWLEDGE.to_ne_bytes());
-    message[20..24].copy_from_slice(&index.to_ne_bytes());
-    message[24..28].copy_from_slice(&IFF_UP.to_ne_bytes());
-    message[28..32].copy_from_slice(&IFF_UP.to_ne_bytes());
-    message
 }

@@ -44,17 +44,30 @@ pub(crate) enum LayerShape {
     NewMemory,
     /// A tmpfs that is filled from the saved layer on disk.
     SavedMemory,
-    /// A folder on disk.
-    Disk,
+    /// A folder on disk that is empty.
+    NewDisk,
+    /// A folder on disk that a sandbox has worked in.
+    OldDisk,
 }
 
 impl LayerShape {
     /// The shape for a place, with or without a saved layer.
     pub(crate) fn of(place: LayerPlace, saved: Saved) -> Self {
         match (place, saved) {
-            (LayerPlace::Disk, _) => Self::Disk,
+            (LayerPlace::Disk, Saved::No) => Self::NewDisk,
+            (LayerPlace::Disk, Saved::Yes) => Self::OldDisk,
             (LayerPlace::Memory, Saved::Yes) => Self::SavedMemory,
             (LayerPlace::Memory, Saved::No) => Self::NewMemory,
+        }
+    }
+}
+
+impl LayerShape {
+    /// Whether the sandbox has written nothing yet.
+    fn is_new(self) -> bool {
+        match self {
+            Self::NewMemory | Self::NewDisk => true,
+            Self::SavedMemory | Self::OldDisk => false,
         }
     }
 }
@@ -118,6 +131,8 @@ pub(crate) enum Action {
     Link { at: &'static str, target: &'static str },
     /// Make a folder unless it is there.
     Folder { at: &'static str },
+    /// Put a file in the place of whatever file or link is there.
+    File { at: (&'static str, &'static str), content: &'static str },
     /// Cover a path with something empty.
     Cover { at: &'static str },
     /// Make a path read-only.

@@ -4,7 +4,7 @@
 //! old one or the new one. It names the id range from before anything on disk belongs to it until
 //! the folder is gone, and the first process from before that process has its socket.
 
-use crate::request::{LayerPlace, Limits, Start};
+use crate::request::{LayerPlace, Limits, Network, Start};
 
 const HEAD: &str = "infield sandbox 1";
 
@@ -19,6 +19,8 @@ pub(crate) struct Record {
     pub(crate) layer: LayerPlace,
     /// Its ceilings.
     pub(crate) limits: Limits,
+    /// What its network is.
+    pub(crate) network: Network,
     /// The first id of its range.
     pub(crate) range: u32,
     /// What enforces each control, as `control:mechanism` words.
@@ -60,6 +62,7 @@ impl Record {
             hostname: start.hostname.clone(),
             layer: start.layer,
             limits: start.limits,
+            network: start.network,
             range,
             enforced: Vec::new(),
             state: State::Fresh,
@@ -73,6 +76,10 @@ impl Record {
             LayerPlace::Memory => "memory",
             LayerPlace::Disk => "disk",
         };
+        let network = match self.network {
+            Network::Loopback => "loopback",
+            Network::Wired => "wired",
+        };
         let mut lines = vec![
             HEAD.to_owned(),
             format!("image={}", self.image),
@@ -85,6 +92,7 @@ impl Record {
             format!("disk_bytes={}", limits.disk_bytes),
             format!("inodes={}", limits.inodes),
             format!("open_files={}", limits.open_files),
+            format!("network={network}"),
         ];
         lines.extend(self.enforced.iter().map(|(c, m)| format!("enforced={c}:{m}")));
         match &self.state {
@@ -127,6 +135,12 @@ impl Record {
                 disk_bytes: get("disk_bytes")?.parse().ok()?,
                 inodes: get("inodes")?.parse().ok()?,
                 open_files: get("open_files")?.parse().ok()?,
+            },
+            network: match get("network") {
+                Some("wired") => Network::Wired,
+                // Records were written before there was anything else.
+                Some("loopback") | None => Network::Loopback,
+                Some(_) => return None,
             },
             range: get("range")?.parse().ok()?,
             enforced: pairs

@@ -2,13 +2,17 @@
 //! on this side, because the daemon parses foreign bytes and may have been taken over.
 //!
 //! One message is one packet of a `SOCK_SEQPACKET` socket pair: a postcard-encoded [`Packet`],
-//! at most [`PACKET_BYTES`] long, with at most one descriptor. Answers carry the number of their
-//! request and may come in another order, because long work goes on in a process of its own.
+//! at most [`PACKET_BYTES`] long. A request has at most one descriptor, an answer at most
+//! [`PACKET_DESCRIPTORS`]. Answers carry the number of their request and may come in another order,
+//! because long work goes on in a process of its own.
 
 use serde::{Deserialize, Serialize};
 
 /// Bytes of one packet at most.
 pub const PACKET_BYTES: usize = 64 << 10;
+
+/// Descriptors of one packet at most.
+pub const PACKET_DESCRIPTORS: usize = 4;
 
 /// Ids in each sandbox's range, and in the image store's.
 pub const RANGE_IDS: u32 = 65_536;
@@ -28,7 +32,7 @@ pub enum Request {
     /// Looks at what this host can enforce. Answer: [`Answer::Host`].
     Probe,
     /// Makes a sandbox and starts it, or starts it again from its saved layer. Repeating it for
-    /// one that runs gives the same answer. Answer: [`Answer::Started`] with a pidfd.
+    /// one that runs gives the same answer. Answer: [`Answer::Started`].
     Start(Start),
     /// Ends every process of a sandbox, saves a memory layer to disk, and removes its cgroups.
     /// Answer: [`Answer::Done`].
@@ -41,7 +45,8 @@ pub enum Request {
         /// Which.
         sandbox: String,
     },
-    /// A pidfd for a sandbox that runs. Answer: [`Answer::Started`] with a pidfd.
+    /// The descriptors of a sandbox that runs. A wired one that an earlier launcher started gets
+    /// new wires. Answer: [`Answer::Started`].
     Watch {
         /// Which.
         sandbox: String,
@@ -89,6 +94,8 @@ pub struct Start {
     pub layer: LayerPlace,
     /// What it may use.
     pub limits: Limits,
+    /// What its network is.
+    pub network: Network,
     /// Controls, by their words in [`Enforced`], without which it must not start.
     pub require: Vec<String>,
 }
@@ -100,6 +107,15 @@ pub enum LayerPlace {
     Memory,
     /// On disk.
     Disk,
+}
+
+/// What a sandbox's network is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Network {
+    /// Its own loopback interface, and nothing else.
+    Loopback,
+    /// Whatever it connects to lands in a socket that the network process accepts from.
+    Wired,
 }
 
 /// Ceilings of one sandbox.
@@ -124,7 +140,9 @@ pub struct Limits {
 pub enum Answer {
     /// It is done.
     Done,
-    /// The sandbox runs; a pidfd of its first process comes along.
+    /// The sandbox runs. A pidfd of its first process comes along; for a wired one two more, the
+    /// TCP socket that gets its connections and the UDP socket that gets its questions for names.
+    /// Neither blocks, and the launcher keeps both until the sandbox ends.
     Started(Started),
     /// What this host can enforce.
     Host(HostReport),
@@ -154,12 +172,14 @@ pub struct Started {
     pub enforced: Vec<Enforced>,
     /// What it was started with.
     pub limits: Limits,
+    /// What its network is, and with it which descriptors come along.
+    pub network: Network,
 }
 
 /// One control and what enforces it, as words that the domain's enums share: control `memory`,
 /// `pids`, `cpu`, `disk`, `inodes`, `open_files`, `user_namespace`, `id_range`, `network`,
-/// `seccomp`, `landlock`, `atomic_kill`; mechanism `cgroup_v2`, `cgroup_v1`, `rlimit`, `tmpfs`,
-/// `sampled`, `kernel`, `none`.
+/// `egress`, `seccomp`, `landlock`, `atomic_kill`; mechanism `cgroup_v2`, `cgroup_v1`, `rlimit`,
+/// `tmpfs`, `sampled`, `kernel`, `sk_lookup`, `none`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Enforced {
     /// The control's word.

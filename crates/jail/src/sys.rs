@@ -210,6 +210,191 @@ pub(crate) fn install_filter(program: &[libc::sock_filter]) -> io::Result<()> {
     })
 }
 
+/// One instruction of a program for the kernel, `struct bpf_insn`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Instruction {
+    /// What to do.
+    pub(crate) code: u8,
+    /// With which registers.
+    pub(crate) registers: u8,
+    /// Where, for loads, stores and jumps.
+    pub(crate) offset: i16,
+    /// With which number.
+    pub(crate) immediate: i32,
+}
+
+/// Where a program can be attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attachment {
+    /// The search of a network namespace for the socket of a packet.
+    SkLookup,
+}
+
+impl Attachment {
+    /// `BPF_PROG_TYPE_*`.
+    fn program_type(self) -> u32 {
+        match self {
+            Self::SkLookup => 30,
+        }
+    }
+
+    /// `enum bpf_attach_type`.
+    fn attach_type(self) -> u32 {
+        match self {
+            Self::SkLookup => 36,
+        }
+    }
+}
+
+/// The part of `union bpf_attr` that makes a map. The kernel takes the rest as zeros; this holds
+/// for the others below, too.
+#[repr(C)]
+struct MapAttributes {
+    map_type: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+}
+
+/// The part that sets an element.
+#[repr(C)]
+struct ElementAttributes {
+    map: u32,
+    _padding: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
+/// The part that loads a program.
+#[repr(C)]
+struct ProgramAttributes {
+    program_type: u32,
+    length: u32,
+    instructions: u64,
+    license: u64,
+    log: [u64; 2],
+    kernel_version: u32,
+    flags: u32,
+    name: [u8; 16],
+    interface: u32,
+    attach_type: u32,
+}
+
+/// The part that attaches a program by a link.
+#[repr(C)]
+struct LinkAttributes {
+    program: u32,
+    target: u32,
+    attach_type: u32,
+    flags: u32,
+}
+
+/// Attributes without gaps between their fields, so that the kernel is given no unwritten byte.
+trait Attributes {}
+impl Attributes for MapAttributes {}
+impl Attributes for ElementAttributes {}
+impl Attributes for ProgramAttributes {}
+impl Attributes for LinkAttributes {}
+
+/// Calls bpf(2).
+///
+/// # Safety
+///
+/// Addresses among the attributes must be of memory that the command may read.
+unsafe fn bpf<T: Attributes>(command: libc::c_int, attributes: &T) -> io::Result<libc::c_long> {
+    // SAFETY: the structure is complete and outlives the call, its size is given, and the caller
+    // answers for what it points at. The commands here only read it.
+    let result = unsafe {
+        libc::syscall(libc::SYS_bpf, command, std::ptr::from_ref(attributes), size_of::<T>())
+    };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// Takes the descriptor that a command of bpf(2) made.
+fn made(result: libc::c_long) -> io::Result<OwnedFd> {
+    let number =
+        RawFd::try_from(result).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+    // SAFETY: the kernel has just made the descriptor, close-on-exec, and nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+fn plain(descriptor: BorrowedFd<'_>) -> u32 {
+    descriptor.as_raw_fd().cast_unsigned()
+}
+
+/// Makes a map of sockets for programs.
+pub(crate) fn bpf_socket_map(entries: u32) -> io::Result<OwnedFd> {
+    const BPF_MAP_CREATE: libc::c_int = 0;
+    const BPF_MAP_TYPE_SOCKMAP: u32 = 15;
+    let attributes = MapAttributes {
+        map_type: BPF_MAP_TYPE_SOCKMAP,
+        key_size: 4,
+        value_size: 4,
+        max_entries: entries,
+    };
+    // SAFETY: there is no address among the attributes.
+    made(unsafe { bpf(BPF_MAP_CREATE, &attributes) }?)
+}
+
+/// Puts a socket into a map of sockets. It leaves by itself when it is closed.
+pub(crate) fn bpf_put_socket(
+    map: BorrowedFd<'_>,
+    place: u32,
+    socket: BorrowedFd<'_>,
+) -> io::Result<()> {
+    const BPF_MAP_UPDATE_ELEM: libc::c_int = 2;
+    let value = plain(socket);
+    let attributes = ElementAttributes {
+        map: plain(map),
+        _padding: 0,
+        key: &raw const place as u64,
+        value: &raw const value as u64,
+        flags: 0,
+    };
+    // SAFETY: key and value outlive the call and have the four bytes that the map's were made with.
+    unsafe { bpf(BPF_MAP_UPDATE_ELEM, &attributes) }.map(drop)
+}
+
+/// Has the kernel check and keep a program.
+pub(crate) fn bpf_program(program: &[Instruction], for_: Attachment) -> io::Result<OwnedFd> {
+    const BPF_PROG_LOAD: libc::c_int = 5;
+    let attributes = ProgramAttributes {
+        program_type: for_.program_type(),
+        length: u32::try_from(program.len())
+            .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?,
+        instructions: program.as_ptr() as u64,
+        // It calls nothing that asks for another.
+        license: c"Apache-2.0".as_ptr() as u64,
+        log: [0; 2],
+        kernel_version: 0,
+        flags: 0,
+        name: *b"infield\0\0\0\0\0\0\0\0\0",
+        interface: 0,
+        attach_type: for_.attach_type(),
+    };
+    // SAFETY: the program outlives the call and its length is given; the license ends with a nul.
+    made(unsafe { bpf(BPF_PROG_LOAD, &attributes) }?)
+}
+
+/// Attaches a program to what `target` stands for, until the link is closed.
+pub(crate) fn bpf_link(
+    program: BorrowedFd<'_>,
+    target: BorrowedFd<'_>,
+    at: Attachment,
+) -> io::Result<OwnedFd> {
+    const BPF_LINK_CREATE: libc::c_int = 28;
+    let attributes = LinkAttributes {
+        program: plain(program),
+        target: plain(target),
+        attach_type: at.attach_type(),
+        flags: 0,
+    };
+    // SAFETY: there is no address among the attributes.
+    made(unsafe { bpf(BPF_LINK_CREATE, &attributes) }?)
+}
+
 fn check(result: libc::c_long) -> io::Result<()> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

@@ -8,6 +8,7 @@ use std::io;
 use infield_domain::image::{Image, Origin};
 use infield_domain::isolation::{Check, Control, Enforcement, Host, Mechanism, Verdict};
 use infield_domain::lifecycle::{Cause, Reason};
+use infield_domain::network::Policy;
 use infield_domain::provider::{Found, Running};
 use infield_domain::sandbox::{Spec, Usage};
 use infield_domain::{Error, ImageName, Kind, Result, SandboxId};
@@ -58,6 +59,7 @@ pub(crate) fn start(id: &SandboxId, spec: &Spec) -> request::Start {
         image: image_word(&spec.image),
         hostname: spec.name.as_str().to_owned(),
         layer,
+        network: network(&spec.network),
         limits: request::Limits {
             memory_bytes: spec.resources.memory_bytes,
             cpu_millis: spec.resources.cpu_millis,
@@ -67,6 +69,14 @@ pub(crate) fn start(id: &SandboxId, spec: &Spec) -> request::Start {
             open_files: spec.resources.open_files,
         },
         require: spec.require.iter().map(|control| control.as_str().to_owned()).collect(),
+    }
+}
+
+/// What network a policy needs.
+fn network(policy: &Policy) -> request::Network {
+    match policy {
+        Policy::None => request::Network::Loopback,
+        Policy::Limited | Policy::Public | Policy::Custom(_) => request::Network::Wired,
     }
 }
 
@@ -94,6 +104,7 @@ fn mechanism(word: &str) -> Result<Mechanism> {
         "tmpfs" => Ok(Mechanism::Tmpfs),
         "sampled" => Ok(Mechanism::Sampled),
         "kernel" => Ok(Mechanism::Kernel),
+        "sk_lookup" => Ok(Mechanism::SkLookup),
         "none" => Ok(Mechanism::None),
         _ => Err(unexpected()),
     }

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use infield_domain::{Error, Result};
 use infield_jail::request::{Answer, Request};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use crate::convert;
@@ -32,13 +32,15 @@ pub use link::Link;
 /// Questions that wait for the socket at most; an asker beyond that waits itself.
 const QUEUE: usize = 256;
 
-/// What the launcher said, with the descriptor that came along.
+/// What the launcher said, with the descriptors that came along.
 #[derive(Debug)]
 pub struct Reply {
     /// The answer; never [`Answer::Failed`], which is an error.
     pub answer: Answer,
-    /// The descriptor.
-    pub descriptor: Option<OwnedFd>,
+    /// The descriptors, in the order that the answer names.
+    pub descriptors: Vec<OwnedFd>,
+    /// Which launcher said it, counted from 1.
+    pub launcher: u64,
 }
 
 /// A question on its way.
@@ -58,6 +60,7 @@ enum Outcome {
 #[derive(Clone)]
 pub struct Launcher {
     questions: mpsc::Sender<Question>,
+    count: watch::Receiver<u64>,
 }
 
 impl Launcher {
@@ -65,7 +68,13 @@ impl Launcher {
     /// later one; `first_number` is random.
     pub fn new(sockets: mpsc::Receiver<OwnedFd>, first_number: u64) -> (Self, Link) {
         let (questions, receiver) = mpsc::channel(QUEUE);
-        (Self { questions }, Link::new(receiver, sockets, first_number))
+        let (counter, count) = watch::channel(0);
+        (Self { questions, count }, Link::new((receiver, sockets), first_number, counter))
+    }
+
+    /// How many launchers there were, which changes when the next one takes over.
+    pub fn count(&self) -> watch::Receiver<u64> {
+        self.count.clone()
     }
 
     /// Asks what may be asked twice, again when the launcher died meanwhile.

@@ -10,9 +10,11 @@ mod disk;
 mod guest;
 mod import;
 mod watch;
+mod wires;
 
 mod provider;
 
 pub use launcher::{Launcher, Link};
 pub use network::{Link as NetworkLink, Network};
 pub use provider::Local;
+pub use wires::Wires;

@@ -23,6 +23,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use crate::disk::{self, Allowance, Free, Gauges};
 use crate::launcher::{Launcher, Reply};
 use crate::watch::Watches;
+use crate::wires::{self, Brought, Wires};
 use crate::{convert, guest, import};
 
 /// The longest that each kind of work may take, the wait for a new launcher included.
@@ -54,6 +55,23 @@ impl Local {
     /// Makes the provider. `home` is the open data directory.
     pub fn new(launcher: Launcher, home: Arc<OwnedFd>) -> Self {
         Self { launcher, home, watches: Watches::default(), gauges: Mutex::default() }
+    }
+
+    /// How many launchers there were. When it changes, every wired sandbox is cut off until its
+    /// new wires are fetched by [`Local::wires`] and served.
+    pub fn launchers(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.launcher.count()
+    }
+
+    /// The wires of a sandbox that runs, each time it is asked; none for one that is not wired.
+    pub async fn wires(&self, id: &SandboxId) -> Result<Option<Wires>> {
+        let launcher = *self.launchers().borrow();
+        if let Some(wires) = self.watches.take_wires(id, launcher) {
+            return Ok(Some(wires));
+        }
+        let request = Request::Watch { sandbox: id.as_str().to_owned() };
+        let reply = self.launcher.ask(request, limit::LOOK).await?;
+        Ok(wires::brought(reply)?.wires.map(|fresh| fresh.wires))
     }
 
     /// Stops sandboxes that pass a disk limit which nothing else enforces. Never ends.
@@ -108,11 +126,9 @@ impl Local {
     }
 
     fn started(&self, id: &SandboxId, reply: Reply) -> Result<(Running, Arc<AsyncFd<OwnedFd>>)> {
-        let (Answer::Started(started), Some(pidfd)) = (reply.answer, reply.descriptor) else {
-            return Err(convert::unexpected());
-        };
+        let Brought { started, pidfd, wires } = wires::brought(reply)?;
         let running = self.adopt(id, &started)?;
-        Ok((running, self.watches.insert(id, pidfd)?))
+        Ok((running, self.watches.insert(id, pidfd, wires)?))
     }
 
     fn adopt(&self, id: &SandboxId, started: &request::Started) -> Result<Running> {

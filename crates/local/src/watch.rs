@@ -13,11 +13,13 @@ use infield_domain::{Error, Result, SandboxId};
 use tokio::io::unix::AsyncFd;
 
 use crate::packet;
+use crate::wires::{Fresh, Wires};
 
 /// One running sandbox.
-#[derive(Clone)]
 struct Watched {
     first_process: Arc<AsyncFd<OwnedFd>>,
+    /// What the launcher's last answer brought, until somebody takes it.
+    wires: Option<Fresh>,
     /// Set when the daemon itself ended it and knows why.
     cause: Option<Cause>,
 }
@@ -31,12 +33,17 @@ pub(crate) struct Watches {
 impl Watches {
     /// Takes the descriptor of a sandbox's first process. One that is already known and alive
     /// stays: the launcher repeats answers.
-    pub(crate) fn insert(&self, id: &SandboxId, pidfd: OwnedFd) -> Result<Arc<AsyncFd<OwnedFd>>> {
+    pub(crate) fn insert(
+        &self,
+        id: &SandboxId,
+        pidfd: OwnedFd,
+        wires: Option<Fresh>,
+    ) -> Result<Arc<AsyncFd<OwnedFd>>> {
         let first_process = packet::register(pidfd).map_err(|error| {
             Error::internal("the process of a sandbox cannot be watched").with_source(error)
         })?;
         let first_process = Arc::new(first_process);
-        let watched = Watched { first_process: Arc::clone(&first_process), cause: None };
+        let watched = Watched { first_process: Arc::clone(&first_process), wires, cause: None };
         self.running().insert(id.clone(), watched);
         Ok(first_process)
     }
@@ -44,6 +51,12 @@ impl Watches {
     /// The first process of a sandbox.
     pub(crate) fn get(&self, id: &SandboxId) -> Option<Arc<AsyncFd<OwnedFd>>> {
         self.running().get(id).map(|watched| Arc::clone(&watched.first_process))
+    }
+
+    /// The wires of a sandbox, if they are this launcher's and nobody took them.
+    pub(crate) fn take_wires(&self, id: &SandboxId, launcher: u64) -> Option<Wires> {
+        let fresh = self.running().get_mut(id)?.wires.take()?;
+        (fresh.launcher == launcher).then_some(fresh.wires)
     }
 
     /// Forgets a sandbox that was stopped.

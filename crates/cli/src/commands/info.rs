@@ -176,6 +176,7 @@ pub(crate) fn mechanism_word(mechanism: Mechanism) -> &'static str {
         Mechanism::Tmpfs => "tmpfs size",
         Mechanism::Sampled => "sampled",
         Mechanism::Kernel => "kernel",
+        Mechanism::SkLookup => "sk_lookup",
         Mechanism::None => "nothing",
     }
 }

@@ -110,7 +110,11 @@ pub(super) async fn listen<T: DeserializeOwned>(
 
 fn read<T: DeserializeOwned>(socket: impl AsFd) -> io::Result<Option<(T, Option<OwnedFd>)>> {
     let mut buffer = [0; MOST_BYTES];
-    let (length, descriptor) = packet::receive(socket, &mut buffer)?;
+    let (length, mut descriptors) = packet::receive(socket, &mut buffer)?;
+    let descriptor = descriptors.pop();
+    if !descriptors.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a word has one descriptor at most"));
+    }
     if length == 0 {
         return Ok(None);
     }

@@ -7,6 +7,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
 };
@@ -193,6 +194,35 @@ pub(super) fn link(at: &str, to: &str) -> Done {
 pub(super) fn folder(at: &str) -> Done {
     crate::folders::make_folder(CWD, at, 0o755).during(format!("make `{at}`"))?;
     target(at).map(drop).during(format!("open `{at}`"))
+}
+
+/// Writes a file, in a folder that is made if it is not there. An image where links lead to the
+/// folder, or that has a folder by the file's name, keeps what it has: it was made like that for
+/// a reason, and works without the file.
+pub(super) fn file(at: &str, name: &str, content: &str) -> Done {
+    let write = || -> io::Result<()> {
+        let Some(folder) = own_folder(at)? else { return Ok(()) };
+        match rustix::fs::unlinkat(&folder, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => (),
+            Err(Errno::ISDIR) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&folder, name, flags, Mode::from_raw_mode(0o644))?;
+        io::Write::write_all(&mut std::fs::File::from(file), content.as_bytes())
+    };
+    write().during(format!("write `{at}/{name}`"))
+}
+
+fn own_folder(at: &str) -> io::Result<Option<OwnedFd>> {
+    match crate::folders::make_folder(CWD, at, 0o755)
+        .map_err(io::Error::from)
+        .and_then(|()| target(at))
+    {
+        Ok(folder) => Ok(Some(folder)),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ELOOP | libc::ENOTDIR)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 pub(super) fn cover(at: &str) -> Done {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::request::LayerPlace;
+use crate::request::{LayerPlace, Network};
 
 fn honest() -> Start {
     Start {
@@ -15,6 +15,7 @@ fn honest() -> Start {
             inodes: 100_000,
             open_files: 1_024,
         },
+        network: Network::Loopback,
         require: vec!["memory".to_owned()],
     }
 }

@@ -6,7 +6,7 @@ use rustix::fs::{AtFlags, CWD, statat};
 use rustix::io::Errno;
 
 /// Raised when what this module writes changes.
-const GENERATION: u32 = 2;
+const GENERATION: u32 = 3;
 
 /// What changes when packages are installed, removed or updated, with any of the usual tools.
 const WATCHED: &[&str] = &[

@@ -56,6 +56,10 @@ const LINKS: &[(&str, &str)] = &[
     ("var/lock", "/run/lock"),
 ];
 
+/// Where programs ask for names: the address that the network process answers at. Where there is no
+/// network, nobody can be reached there.
+pub(crate) const RESOLVER: &str = "nameserver 198.18.0.1\n";
+
 /// Files of our own. None of them says anything about the host.
 const FILES: &[(&str, &str)] = &[
     (
@@ -77,7 +81,7 @@ const FILES: &[(&str, &str)] = &[
         "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\n\
          protocols: files\nservices: files\nethers: files\nrpc: files\n",
     ),
-    ("etc/resolv.conf", ""),
+    ("etc/resolv.conf", RESOLVER),
     ("etc/timezone", "Etc/UTC\n"),
     ("etc/shells", "/bin/sh\n/bin/bash\n/usr/bin/sh\n/usr/bin/bash\n"),
     (

@@ -17,6 +17,7 @@ use super::host::Host;
 use crate::apply::{self, Materials};
 use crate::defence::Defence;
 use crate::failure::{At, Outcome};
+use crate::network::{Namespace, Wires};
 use crate::owner;
 use crate::plan::{self, Shape};
 use crate::process;
@@ -30,6 +31,8 @@ pub(super) struct Born {
     pub(super) channel: OwnedFd,
     /// Whether it has said that its walls stand.
     pub(super) is_ready: bool,
+    /// What a wired one is connected by.
+    pub(super) wires: Option<Wires>,
 }
 
 /// What a first process says while it puts up its walls.
@@ -119,7 +122,7 @@ impl Host {
     pub(super) fn give_birth(
         &self,
         shape: &Shape<'_>,
-        (range, network): (u32, Option<OwnedFd>),
+        (range, network): (u32, Option<Namespace>),
         channel: OwnedFd,
         materials: &mut Materials,
     ) -> Outcome<Born> {
@@ -132,18 +135,21 @@ impl Host {
                 drop(channel);
                 apply::become_sandbox(&steps, materials, &self.filter)
             }
-            Ok(Cloned::Parent { pid, pidfd }) => Ok(Born { pid, pidfd, channel, is_ready: false }),
+            Ok(Cloned::Parent { pid, pidfd }) => {
+                Ok(Born { pid, pidfd, channel, is_ready: false, wires: None })
+            }
             Err(error) => Err(error),
         };
-        let born = match (&self.ranges, network) {
+        let born = match (&self.ranges, &network) {
             (Some(ranges), Some(network)) if self.without.keeps(Defence::NamespaceOwner) => {
                 let make = || owner::owned_by(range, make).and_then(|made| made);
-                ranges.network.within(&network, make)?
+                ranges.network.within(network, make)?
             }
-            (Some(ranges), Some(network)) => ranges.network.within(&network, make)?,
+            (Some(ranges), Some(network)) => ranges.network.within(network, make)?,
             (Some(_) | None, _) => make(),
         };
-        let born = born.at("make the first process")?;
+        let mut born = born.at("make the first process")?;
+        born.wires = network.and_then(Namespace::into_wires);
         let mapped = self.map(range).write(born.pid).at("map the sandbox's ids").and_then(|()| {
             let said = rustix::net::send(&born.channel, apply::MAPPED, SendFlags::NOSIGNAL);
             said.map(drop).at("start the first process")

@@ -13,13 +13,13 @@ use rustix::net::{
 };
 
 use crate::failure::{At, Outcome};
-use crate::request::{Answer, PACKET_BYTES, Packet, Request};
+use crate::request::{Answer, PACKET_BYTES, PACKET_DESCRIPTORS, Packet, Request};
 
 /// The socket with what waits to be sent.
 #[derive(Debug)]
 pub(crate) struct Channel {
     socket: OwnedFd,
-    waiting: VecDeque<(Vec<u8>, Option<OwnedFd>)>,
+    waiting: VecDeque<(Vec<u8>, Vec<OwnedFd>)>,
 }
 
 /// What came in.
@@ -84,21 +84,23 @@ impl Channel {
     }
 
     /// Sends an answer now or later.
-    pub(crate) fn send(&mut self, number: u64, body: Answer, descriptor: Option<OwnedFd>) {
+    pub(crate) fn send(&mut self, number: u64, body: Answer, descriptors: Vec<OwnedFd>) {
+        debug_assert!(descriptors.len() <= PACKET_DESCRIPTORS, "an answer has a few at most");
         let bytes = postcard::to_stdvec(&Packet { number, body });
         // Answers are made of numbers and text, and those always encode.
-        self.waiting.push_back((bytes.unwrap_or_default(), descriptor));
+        self.waiting.push_back((bytes.unwrap_or_default(), descriptors));
         self.flush();
     }
 
     /// Sends what waits, as far as there is room.
     pub(crate) fn flush(&mut self) {
-        while let Some((bytes, descriptor)) = self.waiting.front() {
-            let passed = descriptor.as_ref().map(AsFd::as_fd);
-            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        while let Some((bytes, descriptors)) = self.waiting.front() {
+            let passed: Vec<BorrowedFd<'_>> = descriptors.iter().map(AsFd::as_fd).collect();
+            let mut space =
+                [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(PACKET_DESCRIPTORS))];
             let mut control = SendAncillaryBuffer::new(&mut space);
-            if let Some(passed) = passed.as_slice().first() {
-                control.push(SendAncillaryMessage::ScmRights(std::slice::from_ref(passed)));
+            if !passed.is_empty() {
+                control.push(SendAncillaryMessage::ScmRights(&passed));
             }
             let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
             match rustix::net::sendmsg(&self.socket, &[IoSlice::new(bytes)], &mut control, flags) {

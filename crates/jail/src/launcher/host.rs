@@ -17,13 +17,13 @@ use crate::apply::Source;
 use crate::cgroup::detect::Controller;
 use crate::cgroup::{From, Trees};
 use crate::defence::{Defence, Without};
-use crate::failure::{At, Outcome, unsupported};
+use crate::failure::{At, Outcome, refused, unsupported};
 use crate::folders::Folders;
 use crate::ids::{Allotment, IdBlock};
 use crate::maps::{self, Map};
 use crate::owner;
 use crate::plan::IdShape;
-use crate::request::{Enforced, LayerPlace};
+use crate::request::{Enforced, LayerPlace, Network};
 use crate::seccomp::Filter;
 use crate::sys::{self, Depth, MountAttributes};
 use crate::{apply, host_image, network, program};
@@ -37,6 +37,8 @@ pub(crate) struct Host {
     pub(crate) program: OwnedFd,
     pub(crate) boot: String,
     pub(crate) has_landlock: bool,
+    /// Whether sandboxes can be wired, or why not.
+    pub(crate) steering: Outcome<()>,
     /// The folder of the built-in image in `images/`, or why there is none.
     pub(crate) host_image: Outcome<String>,
     /// Ids for each sandbox; none without privilege.
@@ -73,6 +75,7 @@ impl Host {
             program: program::seal()?,
             boot: crate::process::boot().at("read the boot id")?,
             has_landlock: apply::has_landlock(),
+            steering: steering(ranges.as_ref(), &without),
             home: settings.home.clone(),
             without,
             folders,
@@ -171,7 +174,7 @@ impl Host {
     }
 
     /// What enforces each control for a sandbox whose layer is at `place`.
-    pub(crate) fn enforced(&self, place: LayerPlace) -> Vec<Enforced> {
+    pub(crate) fn enforced(&self, place: LayerPlace, network: Network) -> Vec<Enforced> {
         let keeps =
             |defence, mechanism| if self.without.keeps(defence) { mechanism } else { "none" };
         let group = |controller| self.trees.mechanism(controller);
@@ -186,6 +189,12 @@ impl Host {
         let landlock = if self.has_landlock { "kernel" } else { "none" };
         let kill = if self.trees.atomic_kill() { "cgroup_v2" } else { "kernel" };
         let id_range = if self.ranges.is_some() { "kernel" } else { "none" };
+        let egress = match (network, &self.steering) {
+            // What has no way out needs no other guard.
+            (Network::Loopback, _) => "kernel",
+            (Network::Wired, Ok(())) => "sk_lookup",
+            (Network::Wired, Err(_)) => "none",
+        };
         [
             (
                 Controller::Memory.as_str(),
@@ -205,6 +214,7 @@ impl Host {
             ("user_namespace", "kernel"),
             ("id_range", keeps(Defence::IdRange, id_range)),
             ("network", keeps(Defence::NetworkNamespace, "kernel")),
+            ("egress", keeps(Defence::NetworkNamespace, egress)),
             ("seccomp", keeps(Defence::Seccomp, "kernel")),
             ("landlock", keeps(Defence::Landlock, landlock)),
             ("atomic_kill", kill),
@@ -218,7 +228,26 @@ impl Host {
     }
 }
 
-/// Each sandbox that runs costs a descriptor.
+/// Whether the launcher may and the kernel can steer connections.
+fn steering(ranges: Option<&Ranges>, without: &Without) -> Outcome<()> {
+    if ranges.is_none() {
+        return Err(unsupported(
+            "a network policy needs a launcher with root's privileges",
+            "run `infield serve` as root, or create the sandbox without a network",
+        ));
+    }
+    if !without.keeps(Defence::NetworkNamespace) {
+        return Err(refused("a sandbox without a network namespace cannot be wired"));
+    }
+    network::check_steering().map_err(|error| {
+        unsupported(
+            format!("the kernel refuses to steer connections: {error}"),
+            "boot a kernel of 5.9 or later with BPF and IPv6, and allow bpf(2) to root",
+        )
+    })
+}
+
+/// Each sandbox that runs costs a descriptor, a wired one four.
 fn raise_open_files() -> std::io::Result<()> {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };

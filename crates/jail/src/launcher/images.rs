@@ -182,7 +182,7 @@ impl Launcher {
                 let (number, image) = (import.number, import.image.as_str());
                 self.busy_images.retain(|busy| busy != image);
                 match self.finish_import(&import, report) {
-                    Ok(report) => self.channel.send(number, Answer::Imported(report), None),
+                    Ok(report) => self.channel.send(number, Answer::Imported(report), Vec::new()),
                     Err(failure) => {
                         let answer = Answer::Failed(failure);
                         self.clear_image(Some((number, answer)), format!(".new-{image}"));
@@ -192,7 +192,9 @@ impl Launcher {
             ImageTask::Clear { number, folder } => {
                 let removed = report.and_then(|_| self.remove_image_folder(&folder));
                 match (number, removed) {
-                    (Some((number, answer)), Ok(())) => self.channel.send(number, answer, None),
+                    (Some((number, answer)), Ok(())) => {
+                        self.channel.send(number, answer, Vec::new())
+                    }
                     (Some((number, _)), Err(failure)) => self.fail(number, failure),
                     // What could not be removed is tried again at the next start.
                     (None, _) => (),

@@ -89,7 +89,7 @@ impl Launcher {
             Ok(token) => {
                 self.watched.insert(token, Watched::Process(name.to_owned()));
                 if let Some(sandbox) = self.sandboxes.get_mut(name) {
-                    sandbox.running = Some(Running { pid, pidfd });
+                    sandbox.running = Some(Running { pid, pidfd, wires: None });
                 }
             }
             // Without a watch it cannot be driven; the daemon finds it stopped, with the cause.
@@ -140,6 +140,7 @@ impl Launcher {
                 inodes: 0,
                 open_files: 0,
             },
+            network: crate::request::Network::Loopback,
             require: Vec::new(),
         };
         Record::fresh(&start, owner.unwrap_or(0))
@@ -175,7 +176,7 @@ impl Launcher {
         let last = parts.len() - 1;
         for (index, (sandboxes, images)) in parts.into_iter().enumerate() {
             let answer = Answer::Inventory { sandboxes, images, more: index < last };
-            self.channel.send(number, answer, None);
+            self.channel.send(number, answer, Vec::new());
         }
     }
 
@@ -189,6 +190,7 @@ impl Launcher {
                 pid: running.pid,
                 enforced: enforced(&sandbox.record),
                 limits: sandbox.record.limits,
+                network: sandbox.record.network,
             }),
             layer: folder.is_some_and(|folder| folders::exists(folder.as_fd(), "layer")),
             ended: match &sandbox.record.state {

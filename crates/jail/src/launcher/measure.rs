@@ -13,7 +13,7 @@ impl Launcher {
     pub(super) fn measure(&mut self, number: u64, name: &str) {
         match self.begin_measure(number, name) {
             Ok(None) => (),
-            Ok(Some(usage)) => self.channel.send(number, Answer::Usage(usage), None),
+            Ok(Some(usage)) => self.channel.send(number, Answer::Usage(usage), Vec::new()),
             Err(failure) => self.fail(number, failure),
         }
     }
@@ -51,7 +51,7 @@ impl Launcher {
         match report {
             Ok(Report::Done { bytes, entries, .. }) => {
                 let usage = Usage { disk_bytes: Some(bytes), inodes: Some(entries), ..usage };
-                self.channel.send(number, Answer::Usage(usage), None);
+                self.channel.send(number, Answer::Usage(usage), Vec::new());
             }
             Ok(Report::Failed { message, .. }) => {
                 self.fail(number, crate::failure::refused(message))

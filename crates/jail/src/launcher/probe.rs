@@ -3,18 +3,21 @@
 use rustix::process::Resource;
 
 use super::Launcher;
-use crate::request::{CheckReport, Enforced, HostReport, LayerPlace};
+use crate::request::{CheckReport, Enforced, HostReport, LayerPlace, Network};
 use crate::sys::{self, Cloned};
 
 /// Descriptors that the launcher needs for itself and for work in progress.
 const OWN_DESCRIPTORS: u64 = 64;
+/// Descriptors that it holds for a sandbox that runs: its process, and three for a wired one.
+const FOR_EACH: u64 = 4;
 
 impl Launcher {
     /// The report for `infield doctor`.
     pub(super) fn probe(&self) -> HostReport {
-        let enforced = self.host.enforced(LayerPlace::Memory);
+        let enforced = self.host.enforced(LayerPlace::Memory, Network::Wired);
         let mut checks = vec![self.privilege(), user_namespaces(), self.landlock()];
         checks.push(self.built_in_image());
+        checks.push(self.steering());
         checks.extend(enforced.iter().filter_map(group));
         checks.push(self.one_write_kill());
         HostReport {
@@ -50,6 +53,17 @@ impl Launcher {
         )
     }
 
+    fn steering(&self) -> CheckReport {
+        match &self.host.steering {
+            Ok(()) => good("network policies", "the kernel steers connections".to_owned()),
+            Err(failure) => weak(
+                "network policies",
+                failure.message.clone(),
+                failure.hint.as_deref().unwrap_or("create sandboxes without a network"),
+            ),
+        }
+    }
+
     fn built_in_image(&self) -> CheckReport {
         match &self.host.host_image {
             Ok(_) => good("image host", "mirrors the host's /usr".to_owned()),
@@ -74,8 +88,7 @@ impl Launcher {
             self.sandboxes.values().filter(|sandbox| sandbox.running.is_some()).count() as u64;
         let mut ceilings = vec![(
             "descriptors".to_owned(),
-            // The launcher holds one for each sandbox that runs.
-            open_files.saturating_sub(OWN_DESCRIPTORS).saturating_sub(running),
+            (open_files.saturating_sub(OWN_DESCRIPTORS) / FOR_EACH).saturating_sub(running),
         )];
         if let Some(ranges) = &self.host.ranges {
             ceilings.push(("ids".to_owned(), ranges.allotment.free()));

@@ -2,13 +2,12 @@
 //!
 //! Every new sandbox needs ids, groups and a network namespace of its own, and most the built-in
 //! image's trees for those ids: an empty set of these *parts* is kept ready. And most sandboxes
-//! have the built-in image, a memory layer and the limits of the one before. For such a one a
+//! have the built-in image, a memory layer, and the limits and the kind of network of the one
+//! before. For such a one a
 //! first process, the *body*, is made ahead: by the same steps in the same order as any other, it
 //! becomes an agent that waits for its socket, has run nothing of the image, and serves one sandbox
 //! or none. Where groups cannot be renamed there are neither groups nor a body. There is one of
 //! each; nothing of it is on disk, and all of it ends with the launcher.
-
-use std::os::fd::OwnedFd;
 
 use super::birth::{Born, channel_pair};
 use super::host::{Host, Ranges};
@@ -17,15 +16,16 @@ use crate::cgroup::{BODY, Groups, NEXT};
 use crate::check::HOST_IMAGE;
 use crate::defence::Defence;
 use crate::failure::Outcome;
+use crate::network::Namespace;
 use crate::plan::{ImageShape, LayerShape, Shape};
-use crate::request::{LayerPlace, Limits, Start};
+use crate::request::{LayerPlace, Limits, Network, Start};
 
 type Trees = Vec<(&'static str, Source)>;
 
 /// What is ready.
 #[derive(Default)]
 pub(super) struct Spare {
-    network: Option<OwnedFd>,
+    network: Option<Namespace>,
     /// The range that the next new sandbox gets.
     range: Option<u32>,
     /// The built-in image's trees, with the range that they are mapped for.
@@ -33,8 +33,8 @@ pub(super) struct Spare {
     /// Groups called [`NEXT`], without the work's limits.
     groups: Option<Groups>,
     body: Option<Body>,
-    /// The limits of the sandbox before.
-    limits: Option<Limits>,
+    /// What the sandbox before had.
+    last: Option<Kind>,
     /// What was tried since something was taken.
     tried: Tried,
 }
@@ -48,18 +48,31 @@ enum Tried {
     Everything,
 }
 
+/// In what sandboxes differ that are otherwise made alike.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Kind {
+    limits: Limits,
+    network: Network,
+}
+
+impl Kind {
+    fn of(start: &Start) -> Self {
+        Self { limits: start.limits, network: start.network }
+    }
+}
+
 /// A first process that knows everything but which sandbox it is.
 struct Body {
     born: Born,
     range: u32,
-    limits: Limits,
+    kind: Kind,
 }
 
 impl Body {
     fn fits(&mut self, start: &Start) -> bool {
         start.image == HOST_IMAGE
             && start.layer == LayerPlace::Memory
-            && start.limits == self.limits
+            && Kind::of(start) == self.kind
             && self.born.is_well()
     }
 }
@@ -92,13 +105,13 @@ impl Host {
             return self.prepare_parts();
         }
         spare.tried = Tried::Body;
-        let Some(limits) = spare.limits.filter(|_| self.trees.can_rename()) else { return };
-        if spare.body.as_mut().is_some_and(|body| body.limits == limits && body.born.is_well()) {
+        let Some(kind) = spare.last.filter(|_| self.trees.can_rename()) else { return };
+        if spare.body.as_mut().is_some_and(|body| body.kind == kind && body.born.is_well()) {
             return;
         }
         self.drop_body();
         self.prepare_parts();
-        let body = self.make_body(limits).ok();
+        let body = self.make_body(kind).ok();
         if let Some(ranges) = &mut self.ranges {
             ranges.spare.body = body;
         }
@@ -106,8 +119,12 @@ impl Host {
 
     fn prepare_parts(&mut self) {
         let Some(ranges) = &mut self.ranges else { return };
-        if ranges.spare.network.is_none() && self.without.keeps(Defence::NetworkNamespace) {
-            ranges.spare.network = ranges.network.make().ok();
+        let network = ranges.spare.last.map_or(Network::Loopback, |kind| kind.network);
+        let fits = |namespace: &Namespace| namespace.kind() == network;
+        if !ranges.spare.network.as_ref().is_some_and(fits)
+            && self.without.keeps(Defence::NetworkNamespace)
+        {
+            ranges.spare.network = ranges.network.make(network).ok();
         }
         if ranges.spare.range.is_none() && self.without.keeps(Defence::IdRange) {
             ranges.spare.range = ranges.allotment.allot().ok();
@@ -125,7 +142,8 @@ impl Host {
     }
 
     /// Makes a first process of the parts.
-    fn make_body(&mut self, limits: Limits) -> Outcome<Body> {
+    fn make_body(&mut self, kind: Kind) -> Outcome<Body> {
+        let limits = kind.limits;
         let range = self.ranges.as_mut().and_then(|ranges| ranges.spare.range);
         let range = range.ok_or_else(|| crate::failure::refused("there is no range of ids"))?;
         let (channel, theirs) = channel_pair()?;
@@ -140,7 +158,7 @@ impl Host {
             settings: self.settings(&limits),
             forgotten: self.forgotten()?,
         };
-        let network = self.take_network()?;
+        let network = self.take_network(kind.network)?;
         let shape = Shape {
             image: ImageShape::Host,
             layer: LayerShape::NewMemory,
@@ -151,14 +169,14 @@ impl Host {
         if let Some(ranges) = &mut self.ranges {
             ranges.spare.range = None;
         }
-        Ok(Body { born, range, limits })
+        Ok(Body { born, range, kind })
     }
 
     /// The first process that is ready for this start of a sandbox with this range, if one is.
     /// Its groups are the sandbox's from now on.
     pub(super) fn take_body(&mut self, start: &Start, range: u32) -> Outcome<Option<Born>> {
         let Some(ranges) = &mut self.ranges else { return Ok(None) };
-        ranges.spare.limits = Some(start.limits);
+        ranges.spare.last = Some(Kind::of(start));
         ranges.spare.tried = Tried::Nothing;
         let Some(mut body) = ranges.spare.body.take_if(|body| body.range == range) else {
             return Ok(None);
@@ -215,12 +233,12 @@ impl Host {
         Ok(groups)
     }
 
-    /// A network namespace, where the launcher makes them.
-    pub(super) fn take_network(&mut self) -> Outcome<Option<OwnedFd>> {
+    /// A network namespace of a kind, where the launcher makes them.
+    pub(super) fn take_network(&mut self, kind: Network) -> Outcome<Option<Namespace>> {
         match &mut self.ranges {
             Some(ranges) if self.without.keeps(Defence::NetworkNamespace) => {
-                let spare = ranges.spare.network.take();
-                spare.map_or_else(|| ranges.network.make(), Ok).map(Some)
+                let spare = ranges.spare.network.take_if(|spare| spare.kind() == kind);
+                spare.map_or_else(|| ranges.network.make(kind), Ok).map(Some)
             }
             Some(_) | None => Ok(None),
         }

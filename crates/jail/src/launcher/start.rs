@@ -17,7 +17,7 @@ use crate::folders;
 use crate::plan::{ImageShape, LayerShape, Saved, Shape};
 use crate::process;
 use crate::record::{Process, Record, State};
-use crate::request::{Answer, Failure, LayerPlace, Start, Started};
+use crate::request::{Answer, Failure, LayerPlace, Network, Start, Started};
 
 /// Connections that may wait for the agent.
 const BACKLOG: i32 = 128;
@@ -36,36 +36,47 @@ impl Launcher {
         }
     }
 
-    /// A pidfd for a sandbox that runs.
+    /// The descriptors of a sandbox that runs.
     pub(super) fn watch(&mut self, number: u64, name: &str) {
         match self.started(name) {
-            Ok((started, pidfd)) => {
-                self.channel.send(number, Answer::Started(started), Some(pidfd));
+            Ok((started, descriptors)) => {
+                self.channel.send(number, Answer::Started(started), descriptors);
             }
             Err(failure) => self.fail(number, failure),
         }
     }
 
-    fn started(&self, name: &str) -> Outcome<(Started, OwnedFd)> {
-        let sandbox = self.sandboxes.get(name);
+    fn started(&mut self, name: &str) -> Outcome<(Started, Vec<OwnedFd>)> {
+        let sandbox = self.sandboxes.get_mut(name);
         let sandbox = sandbox.ok_or_else(|| not_found(format!("there is no sandbox `{name}`")))?;
-        let running = sandbox.running.as_ref();
+        let running = sandbox.running.as_mut();
         let running =
             running.ok_or_else(|| not_found(format!("the sandbox `{name}` does not run")))?;
+        let (limits, network) = (sandbox.record.limits, sandbox.record.network);
+        if network == Network::Wired
+            && running.wires.is_none()
+            && let Some(ranges) = &self.host.ranges
+        {
+            running.wires = Some(ranges.network.wire_again(&running.pidfd)?);
+        }
         let pidfd = rustix::io::fcntl_dupfd_cloexec(&running.pidfd, 3).at("copy a pidfd")?;
+        let mut descriptors = vec![pidfd];
+        if let Some(wires) = &running.wires {
+            descriptors.extend(wires.copies()?);
+        }
         let enforced = super::inventory::enforced(&sandbox.record);
-        let limits = sandbox.record.limits;
-        Ok((Started { pid: running.pid, enforced, limits }, pidfd))
+        Ok((Started { pid: running.pid, enforced, limits, network }, descriptors))
     }
 
     /// Checks what the host and the request demand, and makes folder and record of a new one.
     fn prepare(&mut self, start: &Start) -> Outcome<()> {
+        self.check_network(start.network)?;
         self.check_required(start)?;
         let name = start.sandbox.as_str();
         self.leftovers.retain(|leftover| leftover.sandbox != name);
         let enforced: Vec<(String, String)> = self
             .host
-            .enforced(start.layer)
+            .enforced(start.layer, start.network)
             .into_iter()
             .map(|one| (one.control, one.mechanism))
             .collect();
@@ -75,6 +86,7 @@ impl Launcher {
                 return Err(refused(format!("the sandbox `{name}` has another image or layer")));
             }
             record.limits = start.limits;
+            record.network = start.network;
             record.hostname.clone_from(&start.hostname);
             record.enforced = enforced;
             return Ok(());
@@ -106,8 +118,17 @@ impl Launcher {
         folders::make_folder(sandboxes, name, 0o711).at("make the sandbox's folder")
     }
 
+    /// Refuses a network that this host cannot make, whether or not it is required: without its
+    /// wires a sandbox would have another network than its policy says.
+    fn check_network(&self, network: Network) -> Outcome<()> {
+        match (network, &self.host.steering) {
+            (Network::Loopback, _) | (Network::Wired, Ok(())) => Ok(()),
+            (Network::Wired, Err(failure)) => Err(failure.clone()),
+        }
+    }
+
     fn check_required(&self, start: &Start) -> Outcome<()> {
-        let enforced = self.host.enforced(start.layer);
+        let enforced = self.host.enforced(start.layer, start.network);
         let holds = |word: &String| {
             enforced.iter().any(|one| one.control == *word && one.mechanism != "none")
         };
@@ -170,7 +191,7 @@ impl Launcher {
         self.watched.insert(token, Watched::Process(name.to_owned()));
         let Some(sandbox) = self.sandboxes.get_mut(name) else { return Ok(()) };
         sandbox.record = record;
-        sandbox.running = Some(Running { pid: born.pid, pidfd: born.pidfd });
+        sandbox.running = Some(Running { pid: born.pid, pidfd: born.pidfd, wires: born.wires });
         if born.is_ready {
             self.watch(number, name);
             return Ok(());
@@ -207,11 +228,11 @@ impl Launcher {
             (LayerShape::SavedMemory, Some(folder)) => {
                 saved = Some(folders::open_folder(folder, "layer").at("open the saved layer")?);
             }
-            (LayerShape::Disk, Some(folder)) => {
+            (LayerShape::NewDisk | LayerShape::OldDisk, Some(folder)) => {
                 self.make_layer(folder, range, "layer")?;
                 layer = Some(self.host.disk_layer(name, folder)?);
             }
-            (LayerShape::SavedMemory | LayerShape::Disk, None) => {
+            (LayerShape::SavedMemory | LayerShape::NewDisk | LayerShape::OldDisk, None) => {
                 return Err(not_found(format!("the folder of the sandbox `{name}` is gone")));
             }
         }
@@ -227,7 +248,7 @@ impl Launcher {
             settings: self.host.settings(&start.limits),
             forgotten: self.host.forgotten()?,
         };
-        let network = self.host.take_network()?;
+        let network = self.host.take_network(start.network)?;
         let born = self.host.give_birth(&shape, (range, network), channel, &mut materials)?;
         Ok((born, Some(materials)))
     }

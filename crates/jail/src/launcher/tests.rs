@@ -2,11 +2,12 @@
 
 mod jail;
 mod spare;
+mod wired;
 
 use std::fs;
 
 use self::jail::{Jail, LIMITS, as_range};
-use crate::request::{Answer, FailureKind, LayerPlace, Limits, Request, Start};
+use crate::request::{Answer, FailureKind, LayerPlace, Limits, Network, Request, Start};
 
 /// The entry of the launcher's process, see [`Jail::open`]. Does nothing in an ordinary run.
 #[test]
@@ -150,6 +151,10 @@ fn an_ordinary_user_gets_a_sandbox_and_an_honest_report() {
         Start { require: vec!["id_range".to_owned()], ..jail::start_of("no", LayerPlace::Memory) };
     let failure = jail.failure(Request::Start(start));
     assert_eq!(failure.kind, FailureKind::Unsupported, "{failure:?}");
+    let start = Start { network: Network::Wired, ..jail::start_of("no", LayerPlace::Memory) };
+    let failure = jail.failure(Request::Start(start));
+    assert_eq!(failure.kind, FailureKind::Unsupported, "{failure:?}");
+    assert!(failure.hint.is_some(), "{failure:?}");
 }
 
 /// An archive with one file, a link and a device, as an image could come.
@@ -168,6 +173,14 @@ fn archive() -> std::fs::File {
     add("etc", tar::EntryType::Directory, b"");
     add("etc/motd", tar::EntryType::Regular, b"imported\n");
     add("dev/sda", tar::EntryType::Block, b"");
+    let mut link = tar::Header::new_gnu();
+    link.set_entry_type(tar::EntryType::Symlink);
+    link.set_mode(0o777);
+    link.set_uid(0);
+    link.set_gid(0);
+    link.set_mtime(0);
+    link.set_size(0);
+    builder.append_link(&mut link, "etc/resolv.conf", "motd").expect("it is written");
     let mut file = builder.into_inner().expect("it is whole");
     std::io::Seek::rewind(&mut file).expect("it is a file");
     file
@@ -188,10 +201,18 @@ fn an_image_is_imported_used_and_removed() {
     assert_eq!(jail.inventory().1, [report]);
     assert_eq!(jail.failure(import()).kind, FailureKind::Refused);
     let start = Start { image: "small".to_owned(), ..jail::start_of("own", LayerPlace::Disk) };
+    let (answer, _) = jail.ask(Request::Start(start.clone()), None);
+    let Answer::Started(started) = answer else { panic!("{answer:?}") };
+    let etc = |pid: u32, name| fs::read_to_string(format!("/proc/{pid}/root/etc/{name}"));
+    // The image's link is replaced and not followed.
+    assert_eq!(etc(started.pid, "motd").expect("it is there"), "imported\n");
+    let resolver = etc(started.pid, "resolv.conf").expect("it is there");
+    assert_eq!(resolver, crate::host_image::RESOLVER);
+    as_range(started.pid, "etc", "echo mine > resolv.conf");
+    jail.done(Request::Stop { sandbox: "own".to_owned() });
     let (answer, _) = jail.ask(Request::Start(start), None);
     let Answer::Started(started) = answer else { panic!("{answer:?}") };
-    let motd = fs::read_to_string(format!("/proc/{}/root/etc/motd", started.pid));
-    assert_eq!(motd.expect("it is there"), "imported\n");
+    assert_eq!(etc(started.pid, "resolv.conf").expect("it is there"), "mine\n", "a change stays");
     let remove = || Request::RemoveImage { image: "small".to_owned() };
     assert_eq!(jail.failure(remove()).kind, FailureKind::Refused, "a sandbox has it");
     jail.done(Request::Remove { sandbox: "own".to_owned() });

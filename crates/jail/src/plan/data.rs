@@ -2,6 +2,7 @@
 
 use super::{Action, IdShape, ImageShape, LayerShape, Limited, Overlay, Shape, Step, flags};
 use crate::defence::{Defence, Without};
+use crate::host_image::RESOLVER;
 
 const NOSUID: u64 = libc::MOUNT_ATTR_NOSUID;
 const NODEV: u64 = libc::MOUNT_ATTR_NODEV;
@@ -93,7 +94,9 @@ pub(super) fn layers(shape: &Shape<'_>, without: &Without) -> Vec<Step> {
         ),
     ];
     match shape.layer {
-        LayerShape::Disk => steps.push(step(Action::DiskLayer, "the layer outlives the sandbox")),
+        LayerShape::NewDisk | LayerShape::OldDisk => {
+            steps.push(step(Action::DiskLayer, "the layer outlives the sandbox"))
+        }
         LayerShape::NewMemory => {
             steps.push(step(Action::MemoryLayer { bytes, inodes }, "its size is the disk limit"));
         }
@@ -151,6 +154,12 @@ pub(super) fn root(shape: &Shape<'_>, without: &Without) -> Vec<Step> {
     if shape.image == ImageShape::Imported {
         for at in ["root/proc", "root/dev", "root/tmp", "root/workspace"] {
             steps.push(step(Action::Folder { at }, "an imported image may lack it"));
+        }
+        if shape.layer.is_new() {
+            steps.push(step(
+                Action::File { at: ("root/etc", "resolv.conf"), content: RESOLVER },
+                "an image cannot know where to ask for names; once only, so that a change stays",
+            ));
         }
     }
     steps

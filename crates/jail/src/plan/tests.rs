@@ -25,7 +25,8 @@ fn check(name: &str, shape: &Shape<'_>) {
 #[test]
 fn the_plans_are_as_reviewed() {
     check("host_memory", &shape(ImageShape::Host, LayerShape::NewMemory, IdShape::Range));
-    check("imported_disk", &shape(ImageShape::Imported, LayerShape::Disk, IdShape::Range));
+    check("imported_disk", &shape(ImageShape::Imported, LayerShape::NewDisk, IdShape::Range));
+    check("imported_old_disk", &shape(ImageShape::Imported, LayerShape::OldDisk, IdShape::Range));
     check("host_saved_single", &shape(ImageShape::Host, LayerShape::SavedMemory, IdShape::Single));
 }
 
@@ -53,7 +54,7 @@ fn the_walls_stand_in_the_order_that_the_kernel_needs() {
 
 #[test]
 fn every_step_has_a_reason() {
-    for layer in [LayerShape::NewMemory, LayerShape::SavedMemory, LayerShape::Disk] {
+    for layer in [LayerShape::NewMemory, LayerShape::SavedMemory, LayerShape::NewDisk] {
         for step in plan(&shape(ImageShape::Host, layer, IdShape::Single), &Without::nothing()) {
             assert!(!step.reason.is_empty(), "{step}");
         }

@@ -13,6 +13,7 @@ fn sample(state: State) -> Record {
             inodes: 100_000,
             open_files: 1_024,
         },
+        network: Network::Wired,
         range: 1_073_872_896,
         enforced: vec![("memory".to_owned(), "cgroup_v1".to_owned())],
         state,
@@ -34,6 +35,13 @@ fn a_record_survives_and_a_cut_one_is_none() {
     check(State::Running(Process { pid: 42, started: 77, boot: "3f0e".to_owned() }));
     check(State::Stopped { cause: None });
     check(State::Stopped { cause: Some(("killed".to_owned(), "signal 9: by whom?".to_owned())) });
+}
+
+#[test]
+fn a_record_from_before_there_were_networks_is_read() {
+    let text = sample(State::Fresh).encode().replace("network=wired\n", "");
+    let record = Record::decode(&text).expect("it is whole");
+    assert_eq!(record.network, Network::Loopback);
 }
 
 #[test]

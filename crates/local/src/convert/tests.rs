@@ -13,7 +13,8 @@ fn enforced(control: &str, mechanism: &str) -> Enforced {
 
 #[test]
 fn every_control_and_mechanism_has_its_word() {
-    let mechanisms = ["cgroup_v2", "cgroup_v1", "rlimit", "tmpfs", "sampled", "kernel", "none"];
+    let mechanisms =
+        ["cgroup_v2", "cgroup_v1", "rlimit", "tmpfs", "sampled", "kernel", "sk_lookup", "none"];
     for mechanism in mechanisms {
         let words: Vec<_> =
             Control::ALL.iter().map(|control| enforced(control.as_str(), mechanism)).collect();
@@ -27,13 +28,17 @@ fn every_control_and_mechanism_has_its_word() {
 }
 
 fn serde_word(mechanism: Mechanism) -> String {
-    format!("{mechanism:?}").replace("CgroupV", "cgroup_v").to_ascii_lowercase()
+    format!("{mechanism:?}")
+        .replace("CgroupV", "cgroup_v")
+        .replace("SkL", "sk_l")
+        .to_ascii_lowercase()
 }
 
 fn check_found(running: bool, layer: bool, ended: Option<&str>, expected: Option<&str>) {
     let limits =
         Limits { memory_bytes: 1, cpu_millis: 1, pids: 1, disk_bytes: 1, inodes: 1, open_files: 1 };
-    let started = Started { pid: 1, enforced: Vec::new(), limits };
+    let network = request::Network::Loopback;
+    let started = Started { pid: 1, enforced: Vec::new(), limits, network };
     let report = request::Found {
         sandbox: "sbx-0000000000000000".to_owned(),
         running: running.then_some(started),

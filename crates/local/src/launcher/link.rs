@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use infield_jail::request::{Answer, PACKET_BYTES, Packet};
 use tokio::io::{Interest, unix::AsyncFd};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Outcome, Question, Reply};
 use crate::packet;
@@ -21,6 +21,8 @@ pub struct Link {
     next_number: u64,
     pending: HashMap<u64, Pending>,
     outbox: VecDeque<Parcel>,
+    /// How many sockets there were.
+    count: watch::Sender<u64>,
 }
 
 /// A question that was sent.
@@ -41,17 +43,17 @@ enum Turn {
     Socket(Option<OwnedFd>),
     Question(Option<Question>),
     Sent(io::Result<()>),
-    Received(io::Result<(Vec<u8>, Option<OwnedFd>)>),
+    Received(io::Result<(Vec<u8>, Vec<OwnedFd>)>),
 }
 
 impl Link {
     pub(super) fn new(
-        questions: mpsc::Receiver<Question>,
-        sockets: mpsc::Receiver<OwnedFd>,
+        (questions, sockets): (mpsc::Receiver<Question>, mpsc::Receiver<OwnedFd>),
         next_number: u64,
+        count: watch::Sender<u64>,
     ) -> Self {
         let (pending, outbox) = (HashMap::new(), VecDeque::new());
-        Self { questions, sockets, next_number, pending, outbox }
+        Self { questions, sockets, next_number, pending, outbox, count }
     }
 
     /// Runs until no handle is left, or nobody can bring a socket any more.
@@ -62,14 +64,15 @@ impl Link {
                 Turn::Socket(None) | Turn::Question(None) => return,
                 Turn::Socket(Some(fresh)) => {
                     self.lose_all();
+                    self.count.send_modify(|count| *count += 1);
                     socket = packet::register(fresh)
                         .inspect_err(|error| tracing::error!(%error, "launcher socket refused"))
                         .ok();
                 }
                 Turn::Question(Some(question)) => self.take(question),
                 Turn::Sent(Ok(())) => {}
-                Turn::Received(Ok((bytes, descriptor))) if !bytes.is_empty() => {
-                    self.route(&bytes, descriptor);
+                Turn::Received(Ok((bytes, descriptors))) if !bytes.is_empty() => {
+                    self.route(&bytes, descriptors);
                 }
                 Turn::Received(Ok(_)) => {
                     tracing::warn!("the launcher ended; waiting for the next one");
@@ -111,7 +114,7 @@ impl Link {
         self.outbox.push_back(Parcel { number, bytes, descriptor: question.descriptor });
     }
 
-    fn route(&mut self, bytes: &[u8], descriptor: Option<OwnedFd>) {
+    fn route(&mut self, bytes: &[u8], descriptors: Vec<OwnedFd>) {
         let Ok(Packet { number, body }) = postcard::from_bytes::<Packet<Answer>>(bytes) else {
             tracing::error!(length = bytes.len(), "the launcher sent what is no answer");
             return;
@@ -121,7 +124,8 @@ impl Link {
             return;
         };
         let more = matches!(body, Answer::Inventory { more: true, .. });
-        pending.parts.push(Reply { answer: body, descriptor });
+        let launcher = *self.count.borrow();
+        pending.parts.push(Reply { answer: body, descriptors, launcher });
         if more && pending.parts.len() < MOST_PARTS {
             self.pending.insert(number, pending);
             return;
@@ -154,13 +158,13 @@ async fn flush(socket: &AsyncFd<OwnedFd>, outbox: &mut VecDeque<Parcel>) -> io::
     Ok(())
 }
 
-async fn next_packet(socket: &AsyncFd<OwnedFd>) -> io::Result<(Vec<u8>, Option<OwnedFd>)> {
+async fn next_packet(socket: &AsyncFd<OwnedFd>) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     socket
         .async_io(Interest::READABLE, |fd| {
             let mut buffer = vec![0; PACKET_BYTES];
-            let (length, descriptor) = packet::receive(fd, &mut buffer)?;
+            let (length, descriptors) = packet::receive(fd, &mut buffer)?;
             buffer.truncate(length);
-            Ok((buffer, descriptor))
+            Ok((buffer, descriptors))
         })
         .await
 }

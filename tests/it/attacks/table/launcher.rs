@@ -11,7 +11,7 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use infield_jail::request::{Answer, LayerPlace, Limits, PACKET_BYTES, Packet, Request, Start};
+use infield_jail::request::{Answer, LayerPlace, Limits, Network, PACKET_BYTES, Packet, Request, Start};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, SocketFlags, SocketType, sockopt,
@@ -158,6 +158,7 @@ fn sandbox(name: &str) -> Start {
         hostname: "hostile".to_owned(),
         layer: LayerPlace::Memory,
         limits: LIMITS,
+        network: Network::Loopback,
         require: Vec::new(),
     }
 }

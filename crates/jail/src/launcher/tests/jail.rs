@@ -2,6 +2,7 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
+use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -16,8 +17,8 @@ use rustix::net::{
 use crate::ids::IdBlock;
 use crate::launcher::Settings;
 use crate::request::{
-    Answer, Failure, Found, ImageReport, LayerPlace, Limits, PACKET_BYTES, Packet, Request, Start,
-    Started,
+    Answer, Failure, Found, ImageReport, LayerPlace, Limits, Network, PACKET_BYTES,
+    PACKET_DESCRIPTORS, Packet, Request, Start, Started,
 };
 
 pub(super) const LIMITS: Limits = Limits {
@@ -126,10 +127,19 @@ impl Jail {
         request: Request,
         descriptor: Option<&OwnedFd>,
     ) -> (Answer, Option<OwnedFd>) {
+        let (answer, descriptors) = self.ask_all(request, descriptor);
+        (answer, descriptors.into_iter().next())
+    }
+
+    fn ask_all(
+        &mut self,
+        request: Request,
+        descriptor: Option<&OwnedFd>,
+    ) -> (Answer, Vec<OwnedFd>) {
         let number = self.send(request, descriptor);
-        let (packet, descriptor) = self.receive();
+        let (packet, descriptors) = self.receive();
         assert_eq!(packet.number, number);
-        (packet.body, descriptor)
+        (packet.body, descriptors)
     }
 
     fn send(&mut self, request: Request, descriptor: Option<&OwnedFd>) -> u64 {
@@ -153,20 +163,22 @@ impl Jail {
             .expect("the launcher listens");
     }
 
-    fn receive(&self) -> (Packet<Answer>, Option<OwnedFd>) {
+    fn receive(&self) -> (Packet<Answer>, Vec<OwnedFd>) {
         let mut bytes = vec![0_u8; PACKET_BYTES];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(PACKET_DESCRIPTORS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut vectors = [IoSliceMut::new(&mut bytes)];
         let received =
             rustix::net::recvmsg(&self.socket, &mut vectors, &mut control, RecvFlags::CMSG_CLOEXEC)
                 .expect("the launcher answers");
-        let descriptor = control.drain().find_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(mut all) => all.next(),
-            _ => None,
-        });
+        let mut descriptors = Vec::new();
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(all) = message {
+                descriptors.extend(all);
+            }
+        }
         let packet = postcard::from_bytes(&bytes[..received.bytes]).expect("it is an answer");
-        (packet, descriptor)
+        (packet, descriptors)
     }
 
     pub(super) fn start(&mut self, name: &str, place: LayerPlace) -> (Started, OwnedFd) {
@@ -174,6 +186,21 @@ impl Jail {
             (Answer::Started(started), Some(pidfd)) => (started, pidfd),
             other => panic!("`{name}` did not start: {other:?}"),
         }
+    }
+
+    /// Starts a wired sandbox, or finds one that runs.
+    pub(super) fn wired(&mut self, request: Request) -> Wired {
+        let (answer, descriptors) = self.ask_all(request, None);
+        let Answer::Started(started) = answer else { panic!("it did not start: {answer:?}") };
+        assert_eq!(started.network, Network::Wired);
+        let [_pidfd, listener, resolver] =
+            <[OwnedFd; 3]>::try_from(descriptors).expect("three descriptors come along");
+        Wired { pid: started.pid, listener: listener.into(), resolver: resolver.into() }
+    }
+
+    /// How often the launcher holds something of this kind, as `/proc/PID/fd` names it.
+    pub(super) fn holds(&self, kind: &str) -> usize {
+        links(self.launcher.id()).into_iter().filter(|link| link.contains(kind)).count()
     }
 
     pub(super) fn done(&mut self, request: Request) {
@@ -235,8 +262,54 @@ pub(super) fn start_of(name: &str, place: LayerPlace) -> Start {
         hostname: "box".to_owned(),
         layer: place,
         limits: LIMITS,
+        network: Network::Loopback,
         require: ["memory", "pids", "seccomp", "id_range"].map(str::to_owned).to_vec(),
     }
+}
+
+pub(super) fn wired_start(name: &str) -> Request {
+    Request::Start(Start { network: Network::Wired, ..start_of(name, LayerPlace::Memory) })
+}
+
+/// A wired sandbox with what the network process would get.
+pub(super) struct Wired {
+    pub(super) pid: u32,
+    pub(super) listener: TcpListener,
+    pub(super) resolver: UdpSocket,
+}
+
+/// What the descriptors of a process are.
+pub(super) fn links(pid: u32) -> Vec<String> {
+    let folder = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("it runs");
+    let link = |entry: std::fs::DirEntry| std::fs::read_link(entry.path()).ok();
+    let mut links: Vec<String> =
+        folder.flatten().filter_map(link).map(|link| link.to_string_lossy().into_owned()).collect();
+    links.sort();
+    links
+}
+
+/// Does something in the network namespace of a process, as the user that its root is outside.
+pub(super) fn in_network<T: Send>(pid: u32, work: impl FnOnce() -> T + Send) -> T {
+    use rustix::thread::{LinkNameSpaceType, Uid};
+    let namespace = std::fs::File::open(format!("/proc/{pid}/ns/net")).expect("it runs");
+    let root = root_of(pid);
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            let kind = Some(LinkNameSpaceType::Network);
+            rustix::thread::move_into_link_name_space(namespace.as_fd(), kind).expect("root may");
+            // Of this thread alone, which ends.
+            let root = Uid::from_raw(root);
+            rustix::thread::set_thread_res_uid(root, root, root).expect("root may");
+            work()
+        });
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// The id outside of a sandbox's root.
+fn root_of(pid: u32) -> u32 {
+    let map = std::fs::read_to_string(format!("/proc/{pid}/uid_map")).expect("it runs");
+    map.split_whitespace().nth(1).and_then(|id| id.parse().ok()).expect("a map")
 }
 
 pub(super) fn kill(pid: u32) {
@@ -246,8 +319,7 @@ pub(super) fn kill(pid: u32) {
 
 /// Runs a shell of the host's in a folder of a sandbox, with the ids of its root.
 pub(super) fn as_range(pid: u32, folder: &str, script: &str) {
-    let map = std::fs::read_to_string(format!("/proc/{pid}/uid_map")).expect("it runs");
-    let id: u32 = map.split_whitespace().nth(1).and_then(|id| id.parse().ok()).expect("a map");
+    let id = root_of(pid);
     let folder = std::fs::File::open(format!("/proc/{pid}/root/{folder}")).expect("it is there");
     let status = Command::new("sh")
         .args(["-ec", &format!("cd /proc/self/fd/0; {script}")])

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::jail::{self, Jail, LIMITS, eventually};
 use crate::cgroup::{BODY, detect};
-use crate::request::{Answer, LayerPlace, Limits, Request, Start, Started};
+use crate::request::{Answer, LayerPlace, Limits, Request, Start};
 
 /// The process that waits in the groups of the next sandbox.
 fn waiting(jail: &Jail) -> BTreeSet<u32> {
@@ -34,9 +34,9 @@ fn prepared(jail: &mut Jail) -> Option<u32> {
 }
 
 /// All that confines a process and does not name it.
-fn confinement(started: &Started) -> Vec<String> {
+fn confinement(pid: u32) -> Vec<String> {
     let read = |file: &str| {
-        let path = PathBuf::from(format!("/proc/{}/{file}", started.pid));
+        let path = PathBuf::from(format!("/proc/{pid}/{file}"));
         fs::read_to_string(path).unwrap_or_else(|error| panic!("{file}: {error}"))
     };
     let map = read("uid_map");
@@ -60,7 +60,7 @@ fn a_prepared_process_is_confined_like_a_new_one() {
     let Some(ready) = prepared(&mut jail) else { return };
     let (two, _) = jail.start("two", LayerPlace::Memory);
     assert_eq!(two.pid, ready, "the process that was ready is used");
-    assert_eq!(confinement(&one), confinement(&two));
+    assert_eq!(confinement(one.pid), confinement(two.pid));
     let space = |pid: u32, kind: &str| fs::read_link(format!("/proc/{pid}/ns/{kind}"));
     for kind in ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"] {
         let (first, second) = (space(one.pid, kind), space(two.pid, kind));
@@ -108,4 +108,33 @@ fn a_prepared_process_that_was_killed_is_not_missed() {
     assert_ne!(map(one.pid), map(two.pid));
     let (three, _) = jail.start("three", LayerPlace::Memory);
     assert_ne!(map(two.pid), map(three.pid));
+}
+
+#[test]
+fn a_process_is_prepared_for_one_kind_of_network() {
+    let Some(mut jail) = Jail::open() else { return };
+    jail.start("one", LayerPlace::Memory);
+    let Some(quiet) = prepared(&mut jail) else { return };
+    let first = jail.wired(jail::wired_start("two"));
+    assert_ne!(first.pid, quiet, "what has a loopback only is not for a wired one");
+    eventually("the next is of the other kind", || {
+        waiting(&jail).into_iter().any(|pid| pid != quiet)
+    });
+    let ready = prepared(&mut jail).expect("it is ready");
+    let (back, _) = jail.start("three", LayerPlace::Memory);
+    assert_ne!(back.pid, ready, "what is wired is not for one with a loopback only");
+    eventually("the next is of the first kind again", || !waiting(&jail).contains(&ready));
+    eventually("it is ready", || !waiting(&jail).is_empty());
+}
+
+#[test]
+fn a_prepared_wired_process_is_confined_and_served_like_a_new_one() {
+    let Some(mut jail) = Jail::open() else { return };
+    let one = jail.wired(jail::wired_start("one"));
+    let Some(ready) = prepared(&mut jail) else { return };
+    let two = jail.wired(jail::wired_start("two"));
+    assert_eq!(two.pid, ready, "the process that was ready is used");
+    assert_eq!(confinement(one.pid), confinement(two.pid));
+    super::wired::check_served(&one);
+    super::wired::check_served(&two);
 }
