@@ -16,8 +16,11 @@
 pub mod control;
 mod run;
 
+mod dns;
 mod journal;
+mod names;
 mod sandbox;
 mod serve;
+mod upstream;
 
 pub use run::run;
