@@ -31,8 +31,9 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// How long the second family is waited for when the first one has addresses. Some resolvers never
 /// answer for version 6 (RFC 4074), and nobody should wait for those each time.
 const STRAGGLER: Duration = Duration::from_millis(300);
-/// Look-ups at once, for all sandboxes.
-const MOST_AT_ONCE: usize = 256;
+/// Look-ups at once, for all sandboxes: many times what one of them may have, so that a few with
+/// slow names do not take all places. Each one has two sockets.
+const MOST_AT_ONCE: usize = 1_024;
 /// Addresses of each family that are kept.
 const MOST_ADDRESSES: usize = 16;
 
