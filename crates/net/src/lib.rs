@@ -16,11 +16,16 @@
 pub mod control;
 mod run;
 
+mod accept;
 mod dns;
+mod inspect;
 mod journal;
 mod names;
+mod refusal;
+mod relay;
 mod sandbox;
 mod serve;
 mod upstream;
+mod web;
 
 pub use run::run;
