@@ -14,16 +14,20 @@
 //! ```
 
 pub mod control;
-mod run;
-
 pub mod packet;
+mod run;
 
 mod accept;
 mod dns;
+mod inspect;
 mod journal;
 mod names;
+mod refusal;
+mod relay;
 mod sandbox;
 mod serve;
 mod upstream;
+mod web;
 
+pub use names::RESOLVER;
 pub use run::run;

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use infield_domain::SandboxId;
-use infield_domain::network::{
-    Allowance, Destination, DomainName, Policy, Rule, Traffic, Verdict,
-};
+use infield_domain::network::{Allowance, Destination, DomainName, Policy, Rule, Traffic, Verdict};
 use tokio::sync::watch;
 
+use crate::dns::Limits;
 use crate::journal::Journal;
 use crate::names::Names;
 
@@ -46,6 +45,8 @@ pub(crate) struct Sandbox {
     pub(crate) rules: watch::Sender<Arc<Rules>>,
     /// Which address stands for which name.
     pub(crate) names: Names,
+    /// How much it may look up.
+    pub(crate) lookups: Limits,
     /// What was moved.
     pub(crate) counters: Counters,
     /// What is told to the daemon.

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::control::{Answer, FromNetwork, PACKET_BYTES, Request, Settings, ToNetwork};
+use crate::dns::Limits;
 use crate::journal::Journal;
 use crate::names::Names;
 use crate::sandbox::{Counters, Rules, Sandbox};
@@ -27,16 +28,21 @@ const ENTRIES: usize = 32;
 /// Answers that wait for a daemon that does not read. One that asked for so many is broken.
 const MOST_ANSWERS: usize = 4_096;
 
+/// Launchers whose sockets one sandbox has at once. With more, the oldest one's connections end.
+const MOST_PAIRS: usize = 4;
+
 /// Serves until the keeper is gone or the daemon's socket ends.
 pub(crate) async fn serve(daemon: OwnedFd, keeper: OwnedFd) -> io::Result<()> {
     let (daemon, keeper) = (packet::register(daemon)?, packet::register(keeper)?);
     let mut state = State::default();
     loop {
+        let State { outbox, news, .. } = &mut state;
+        let is_idle = outbox.is_empty();
         let turn = tokio::select! {
             heard = keeper.readable() => Turn::Keeper(heard.map(drop)),
             heard = hear(&daemon) => Turn::Heard(heard),
-            sent = state.say(&daemon), if !state.outbox.is_empty() => Turn::Sent(sent),
-            () = state.news.notified(), if state.outbox.is_empty() => Turn::News,
+            sent = say(&daemon, outbox), if !is_idle => Turn::Sent(sent),
+            () = news.notified(), if is_idle => Turn::News,
         };
         match turn {
             Turn::Keeper(heard) => return heard,
@@ -44,7 +50,11 @@ pub(crate) async fn serve(daemon: OwnedFd, keeper: OwnedFd) -> io::Result<()> {
                 (bytes, _) if bytes.is_empty() => return Ok(()),
                 (bytes, sockets) => state.take(&bytes, sockets)?,
             },
-            Turn::Sent(sent) => sent?,
+            Turn::Sent(sent) => {
+                sent?;
+                // What was written meanwhile found its news taken.
+                state.collect();
+            }
             Turn::News => state.collect(),
         }
     }
@@ -68,10 +78,40 @@ async fn hear(daemon: &AsyncFd<OwnedFd>) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> 
         .await
 }
 
+/// Sends what waits.
+async fn say(daemon: &AsyncFd<OwnedFd>, outbox: &mut VecDeque<Vec<u8>>) -> io::Result<()> {
+    while let Some(bytes) = outbox.front() {
+        let send = |socket: &OwnedFd| packet::send(socket, bytes, &[]);
+        daemon.async_io(Interest::WRITABLE, send).await?;
+        outbox.pop_front();
+    }
+    Ok(())
+}
+
 /// A sandbox that is served. Its tasks end with it.
 struct Served {
     sandbox: Arc<Sandbox>,
-    tasks: JoinSet<()>,
+    upstream: Arc<Upstream>,
+    /// A pair for each launcher: the connections of an earlier one's listener go on.
+    tasks: VecDeque<JoinSet<()>>,
+}
+
+impl Served {
+    fn add(&mut self, sockets: Vec<OwnedFd>) -> io::Result<()> {
+        let [listener, resolver] = <[OwnedFd; 2]>::try_from(sockets)
+            .map_err(|_| io::Error::other("a socket of the sandbox is missing"))?;
+        let listener = TcpListener::from_std(listener.into())?;
+        let resolver = UdpSocket::from_std(resolver.into())?;
+        let Self { sandbox, upstream, tasks } = self;
+        let mut pair = JoinSet::new();
+        pair.spawn(accept::serve(listener, sandbox.clone(), upstream.clone()));
+        pair.spawn(dns::serve_datagrams(resolver, sandbox.clone(), upstream.clone()));
+        if tasks.len() >= MOST_PAIRS {
+            tasks.pop_front();
+        }
+        tasks.push_back(pair);
+        Ok(())
+    }
 }
 
 #[derive(Default)]
@@ -85,18 +125,6 @@ struct State {
 }
 
 impl State {
-    /// Sends what waits.
-    async fn say(&mut self, daemon: &AsyncFd<OwnedFd>) -> io::Result<()> {
-        while let Some(bytes) = self.outbox.front() {
-            let send = |socket: &OwnedFd| packet::send(socket, bytes, &[]);
-            daemon.async_io(Interest::WRITABLE, send).await?;
-            self.outbox.pop_front();
-        }
-        // What was written meanwhile found its news taken.
-        self.collect();
-        Ok(())
-    }
-
     /// Packs what is in the journals.
     fn collect(&mut self) {
         for (id, served) in &self.served {
@@ -152,14 +180,9 @@ impl State {
 
     fn configure(&mut self, settings: Settings) -> Answer {
         self.limited = settings.limited.into();
-        match Upstream::new(&settings.resolvers) {
-            Ok(upstream) => {
-                // Who is served already goes on asking the resolvers of before.
-                self.upstream = Some(Arc::new(upstream));
-                Answer::Done
-            }
-            Err(error) => Answer::Failed(error.to_string()),
-        }
+        // Who is served already goes on asking the resolvers of before.
+        self.upstream = Some(Arc::new(Upstream::new(&settings.resolvers)));
+        Answer::Done
     }
 
     fn rules(&self, policy: Policy, allowance: Allowance) -> Arc<Rules> {
@@ -174,27 +197,23 @@ impl State {
         sockets: Vec<OwnedFd>,
     ) -> io::Result<()> {
         let rules = self.rules(policy, allowance);
-        if let Some(served) = self.served.get(&id) {
+        if let Some(served) = self.served.get_mut(&id) {
             served.sandbox.rules.send_replace(rules);
-            return Ok(());
+            return if sockets.is_empty() { Ok(()) } else { served.add(sockets) };
         }
-        let missing = |what: &str| io::Error::other(format!("{what} is missing"));
-        let upstream = self.upstream.clone().ok_or_else(|| missing("the configuration"))?;
-        let [listener, resolver] =
-            <[OwnedFd; 2]>::try_from(sockets).map_err(|_| missing("a socket of the sandbox"))?;
-        let listener = TcpListener::from_std(listener.into())?;
-        let resolver = UdpSocket::from_std(resolver.into())?;
+        let upstream = self.upstream.clone();
+        let upstream = upstream.ok_or_else(|| io::Error::other("nothing is configured yet"))?;
         let sandbox = Arc::new(Sandbox {
             id: id.clone(),
             rules: watch::Sender::new(rules),
             names: Names::default(),
+            lookups: Limits::default(),
             counters: Counters::default(),
             journal: Journal::new(self.news.clone()),
         });
-        let mut tasks = JoinSet::new();
-        tasks.spawn(accept::serve(listener, sandbox.clone(), upstream.clone()));
-        tasks.spawn(dns::serve_datagrams(resolver, sandbox.clone(), upstream));
-        self.served.insert(id, Served { sandbox, tasks });
+        let mut served = Served { sandbox, upstream, tasks: VecDeque::new() };
+        served.add(sockets)?;
+        self.served.insert(id, served);
         Ok(())
     }
 }

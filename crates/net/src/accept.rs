@@ -1,0 +1,147 @@
+//! Takes the TCP connections of a sandbox, whatever their destination, and decides about each.
+//!
+//! ```text
+//! accepted ─▶ loopback, or too many ─▶ reset
+//!     │
+//!     ├─▶ the resolver ─▶ dns
+//!     │
+//!     └─▶ name or address ─▶ judged ─▶ looked at ─▶ connected ─▶ carried ─▶ entry
+//!                              │          │                        │
+//!                              └──────────┴──▶ refused             └─▶ cut, when the policy changes
+//! ```
+//!
+//! All connections end with the task that took them.
+
+mod carry;
+mod dial;
+mod entry;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use infield_domain::network::{Judgement, reached};
+use rustix::io::Errno;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::names::{Meaning, RESOLVER};
+use crate::relay::{self, Pace};
+use crate::sandbox::Sandbox;
+use crate::upstream::Upstream;
+
+use self::dial::Dial;
+use self::entry::{Asked, Entry};
+
+/// How long nothing is accepted when the process has no descriptor or no memory left.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+/// How long nothing is accepted after any other failure, so that none makes a busy loop.
+const FAILED: Duration = Duration::from_millis(5);
+/// The port of a resolver.
+const RESOLVER_PORT: u16 = 53;
+
+/// What the connections of one sandbox share.
+struct Shared {
+    sandbox: Arc<Sandbox>,
+    upstream: Arc<Upstream>,
+    dial: Dial,
+    pace: Arc<Pace>,
+}
+
+/// What is done with a connection.
+enum Task {
+    /// It goes to the resolver.
+    Resolve,
+    /// It is carried.
+    Carry(Entry),
+    /// It is reset, for this reason.
+    Drop(Entry, &'static str),
+}
+
+/// Takes the connections of a sandbox until it is dropped, and they with it.
+pub(crate) async fn serve(listener: TcpListener, sandbox: Arc<Sandbox>, upstream: Arc<Upstream>) {
+    let dial = Dial::new(Arc::clone(&upstream));
+    let shared = Shared { sandbox, upstream, dial, pace: Arc::default() };
+    take(listener, Arc::new(shared), TcpStream::local_addr).await;
+}
+
+/// Takes connections. `asked` says where one was meant to go: the address that it was accepted
+/// on, since every address is local in the sandbox's namespace.
+async fn take(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    asked: impl Fn(&TcpStream) -> io::Result<SocketAddr>,
+) {
+    let mut tasks = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            // Its entry says how it ended.
+            Some(_) = tasks.join_next() => continue,
+        };
+        let taken = accepted.and_then(|(stream, _)| asked(&stream).map(|to| (stream, to)));
+        match taken {
+            Ok((stream, to)) => match sort(&shared, to, tasks.len()) {
+                Task::Drop(entry, why) => {
+                    entry.end(Judgement::Refused, why);
+                    relay::reset(&stream);
+                }
+                task => drop(tasks.spawn(perform(Arc::clone(&shared), stream, task))),
+            },
+            Err(error) => sleep(pause(&error)).await,
+        }
+    }
+}
+
+/// Decides what is done with a connection when so many others are open.
+fn sort(shared: &Shared, to: SocketAddr, open: usize) -> Task {
+    let sandbox = &shared.sandbox;
+    let (address, port) = (to.ip().to_canonical(), to.port());
+    let entry = |asked| Entry::new(sandbox, &shared.pace, asked);
+    let plain = Asked { name: None, address: Some(address), port };
+    let most = sandbox.rules.borrow().allowance.connections;
+    if reached(address).is_loopback() {
+        return Task::Drop(entry(plain), "it went to the listener itself");
+    }
+    if open >= usize::try_from(most).unwrap_or(usize::MAX) {
+        return Task::Drop(entry(plain), "the sandbox has as many connections as it may");
+    }
+    if relay::is_spent(sandbox) {
+        return Task::Drop(entry(plain), "the sandbox has moved as many bytes as it may");
+    }
+    if (address, port) == (IpAddr::V4(RESOLVER), RESOLVER_PORT) {
+        return Task::Resolve;
+    }
+    match sandbox.names.meaning(address) {
+        Meaning::Name(name) => Task::Carry(entry(Asked { name: Some(name), address: None, port })),
+        Meaning::Address(_) => Task::Carry(entry(plain)),
+        Meaning::Nothing => Task::Drop(entry(plain), "its address stands for no name any more"),
+    }
+}
+
+async fn perform(shared: Arc<Shared>, stream: TcpStream, task: Task) {
+    match task {
+        Task::Resolve => resolve(&shared, stream).await,
+        Task::Carry(entry) => carry::carry(&shared, &entry, stream).await,
+        Task::Drop(..) => {}
+    }
+}
+
+/// Hands a connection to the resolver.
+async fn resolve(shared: &Shared, stream: TcpStream) {
+    let (sandbox, upstream) = (Arc::clone(&shared.sandbox), Arc::clone(&shared.upstream));
+    crate::dns::serve_stream(stream, sandbox, upstream).await;
+}
+
+/// How long to accept nothing after a failure.
+fn pause(error: &io::Error) -> Duration {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => EXHAUSTED,
+        _ => FAILED,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

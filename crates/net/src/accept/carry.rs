@@ -1,0 +1,275 @@
+//! One connection, from its judgement to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use infield_domain::network::{Effect, Judgement, Policy};
+use tokio::net::TcpStream;
+
+use super::Shared;
+use super::dial::{Failure, Route, connect, reason};
+use super::entry::Entry;
+use crate::inspect::{self, First, Sight, Silence};
+use crate::relay::{self, Direction, End, Way};
+use crate::sandbox::Rules;
+use crate::{refusal, web};
+
+/// How long a client of TLS or HTTP may take until its first byte.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The same where the server may speak first: as long as it wants.
+const UNBOUNDED: Duration = Duration::from_secs(1 << 30);
+
+const SILENT: &str = "its first bytes took too long";
+const SPOKEN: &str = "its server spoke before its request came";
+
+/// How a connection ended, unless both sides said all.
+enum Stop {
+    /// It is refused; its client is told, in the language of what it said.
+    Refused(First, String),
+    /// It is cut: policy or ceilings changed, or one is reached.
+    Cut(String),
+    /// It may be, and broke, or was never made.
+    Broken(String),
+    /// It speaks HTTP, and this is what it said so far.
+    Web(First),
+}
+
+/// A connection that is made on both sides.
+struct Link<'a> {
+    shared: &'a Shared,
+    entry: &'a Entry,
+    client: Arc<TcpStream>,
+    server: Arc<TcpStream>,
+    /// Whether the client's bytes are looked at.
+    is_inspected: bool,
+}
+
+/// Carries a connection from its judgement to its end.
+pub(super) async fn carry(shared: &Shared, entry: &Entry, client: TcpStream) {
+    let client = Arc::new(client);
+    let ended = open_and_exchange(shared, entry, &client).await;
+    match ended {
+        Ok(why) => entry.end(Judgement::Allowed, why),
+        Err(Stop::Refused(first, why)) => {
+            entry.end(Judgement::Refused, why.clone());
+            refusal::tell(&client, first, &entry.refusal(why)).await;
+        }
+        Err(Stop::Cut(why)) => {
+            entry.end(Judgement::Cut, why);
+            relay::reset(&client);
+        }
+        Err(Stop::Broken(why)) => {
+            entry.end(Judgement::Allowed, why);
+            relay::reset(&client);
+        }
+        // It is served where it is found.
+        Err(Stop::Web(_)) => relay::reset(&client),
+    }
+}
+
+async fn open_and_exchange(
+    shared: &Shared,
+    entry: &Entry,
+    client: &Arc<TcpStream>,
+) -> Result<String, Stop> {
+    let rules = shared.sandbox.rules();
+    let mut first = First::default();
+    let is_inspected = is_inspected(&rules, entry);
+    let sight = if is_inspected {
+        early_look(&rules, entry, client, &mut first).await?
+    } else {
+        Some(Sight::Bytes)
+    };
+    let (route, server) = open(shared, entry, &rules).await.map_err(|failure| match failure {
+        Failure::Refused(why) => Stop::Refused(std::mem::take(&mut first), why),
+        Failure::Unreachable(why) => Stop::Broken(why),
+    })?;
+    let (client, server) = (Arc::clone(client), Arc::new(server));
+    let link = Link { shared, entry, client, server, is_inspected };
+    let ended = tokio::select! {
+        biased;
+        why = until_unfit(&link) => Err(Stop::Cut(why)),
+        end = relay::idle(&entry.meter) => Err(end.into()),
+        ended = exchange(&link, first, sight) => ended,
+    };
+    if ended.is_err() {
+        relay::reset(&link.server);
+    }
+    match ended {
+        Err(Stop::Broken(why)) => Err(Stop::Broken(format!("{}; {why}", route.reason))),
+        ended => ended.map(|()| route.reason),
+    }
+}
+
+/// Whether the policy goes by names, so that a connection by one is looked at.
+fn is_inspected(rules: &Rules, entry: &Entry) -> bool {
+    match rules.policy {
+        Policy::Limited | Policy::Custom(_) => entry.asked.name.is_some(),
+        Policy::None | Policy::Public => false,
+    }
+}
+
+/// Looks at the first bytes before anything else is done, where the client always speaks first.
+/// None where the server may.
+async fn early_look(
+    rules: &Rules,
+    entry: &Entry,
+    client: &TcpStream,
+    first: &mut First,
+) -> Result<Option<Sight>, Stop> {
+    let (Some(name), port) = (&entry.asked.name, entry.asked.port) else { return Ok(None) };
+    if !rules.resolves(name) || !opens_port(rules, port) {
+        return Err(Stop::Refused(First::default(), "no rule allows it".to_owned()));
+    }
+    if !matches!(port, 80 | 443) {
+        return Ok(None);
+    }
+    let judge = |bytes: &[u8]| inspect::look(bytes, name, port);
+    match first.look(client, PATIENCE, judge).await {
+        Ok(Sight::Refused(why)) => Err(Stop::Refused(std::mem::take(first), why.to_owned())),
+        Ok(sight) => Ok(Some(sight)),
+        Err(Silence::Ended) => Err(Stop::Broken("its client said nothing".to_owned())),
+        Err(Silence::Slow) => Err(Stop::Refused(std::mem::take(first), SILENT.to_owned())),
+    }
+}
+
+/// Whether some rule opens this port at all: if none does, no name is looked up for it.
+fn opens_port(rules: &Rules, port: u16) -> bool {
+    let rules = match &rules.policy {
+        Policy::None => return false,
+        Policy::Public => return true,
+        Policy::Limited => &rules.limited[..],
+        Policy::Custom(rules) => rules,
+    };
+    rules.iter().any(|rule| rule.effect == Effect::Allow && rule.ports.hold(port))
+}
+
+/// Connects to what was asked for.
+async fn open(
+    shared: &Shared,
+    entry: &Entry,
+    rules: &Rules,
+) -> Result<(Route, TcpStream), Failure> {
+    let port = entry.asked.port;
+    let route = match (&entry.asked.name, entry.asked.address) {
+        (Some(name), _) => shared.dial.by_name(rules, name, port).await?,
+        (None, Some(address)) => shared.dial.by_address(rules, address, port)?,
+        (None, None) => return Err(Failure::Refused("it was meant for nobody".to_owned())),
+    };
+    let connected = match connect(&route.addresses, port).await {
+        Ok((server, address)) => relay::prepare(&server).map(|()| (server, address)),
+        Err(error) => Err(error),
+    };
+    let unreachable =
+        |error| Failure::Unreachable(format!("{}; not reached: {error}", route.reason));
+    let (server, address) = connected.map_err(unreachable)?;
+    entry.reach(address);
+    Ok((route, server))
+}
+
+/// Ends when the rules that are in force no longer fit the connection.
+async fn until_unfit(link: &Link<'_>) -> String {
+    let mut changes = link.shared.sandbox.rules.subscribe();
+    loop {
+        let rules = Arc::clone(&changes.borrow_and_update());
+        if let Some(why) = unfit(link, &rules) {
+            return why;
+        }
+        if changes.changed().await.is_err() {
+            // The sandbox goes, and this task with it.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn unfit(link: &Link<'_>, rules: &Rules) -> Option<String> {
+    let address = link.entry.reached()?;
+    let verdict = rules.decide(link.entry.asked.name.as_ref(), address, link.entry.asked.port);
+    if !verdict.is_allowed() {
+        return Some(format!("the policy changed: {}", reason(&verdict, address)));
+    }
+    let is_unseen = is_inspected(rules, link.entry) && !link.is_inspected;
+    is_unseen.then(|| "the policy changed, and nobody looked at its first bytes".to_owned())
+}
+
+/// Carries what both sides say.
+async fn exchange(link: &Link<'_>, first: First, sight: Option<Sight>) -> Result<(), Stop> {
+    let stop = match sight {
+        Some(Sight::Http) => Stop::Web(first),
+        Some(_) => return Ok(both(link, &first.bytes).await?),
+        None => match tokio::try_join!(late_look(link, first), incoming(link)) {
+            Ok(_) => return Ok(()),
+            Err(stop) => stop,
+        },
+    };
+    match stop {
+        Stop::Web(first) if link.entry.meter.bytes(Direction::In) > 0 => {
+            Err(Stop::Refused(first, SPOKEN.to_owned()))
+        }
+        Stop::Web(first) => browse(link, first).await,
+        other => Err(other),
+    }
+}
+
+/// Carries a connection whose first bytes may pass.
+async fn both(link: &Link<'_>, first: &[u8]) -> Result<(), End> {
+    tokio::try_join!(relay::pump(outgoing(link), first), relay::pump(back(link), &[]))?;
+    Ok(())
+}
+
+/// Waits for the client's first bytes while the server may speak, and carries what it says.
+async fn late_look(link: &Link<'_>, mut first: First) -> Result<(), Stop> {
+    let Some(name) = &link.entry.asked.name else { return Ok(()) };
+    let judge = |bytes: &[u8]| inspect::look(bytes, name, link.entry.asked.port);
+    match first.look(&link.client, UNBOUNDED, judge).await {
+        Ok(Sight::Refused(why)) => return Err(Stop::Refused(first, why.to_owned())),
+        Err(Silence::Slow) => return Err(Stop::Refused(first, SILENT.to_owned())),
+        Ok(Sight::Http) => return Err(Stop::Web(first)),
+        // What ended before it could be told is no request, and no hello.
+        Ok(Sight::Tls | Sight::Bytes | Sight::More) | Err(Silence::Ended) => {}
+    }
+    Ok(relay::pump(outgoing(link), &first.bytes).await?)
+}
+
+async fn incoming(link: &Link<'_>) -> Result<(), Stop> {
+    Ok(relay::pump(back(link), &[]).await?)
+}
+
+/// Carries requests of HTTP, each of them checked.
+async fn browse(link: &Link<'_>, first: First) -> Result<(), Stop> {
+    let Some(name) = &link.entry.asked.name else { return Ok(()) };
+    let site = web::Site { name: name.clone(), port: link.entry.asked.port };
+    let meter = &link.entry.meter;
+    let client = web::Stream::counted(Arc::clone(&link.client), meter, first.bytes);
+    let server = web::Stream::plain(Arc::clone(&link.server));
+    let refuse = |why: &str| link.entry.refusal(why);
+    let refused = web::serve(site, client, server, &refuse).await;
+    if relay::is_spent(&link.shared.sandbox) {
+        return Err(End::Spent.into());
+    }
+    if let Some(why) = refused {
+        link.entry.end(Judgement::Refused, why);
+    }
+    refusal::close(&link.client).await;
+    Ok(())
+}
+
+fn outgoing<'a>(link: &'a Link<'_>) -> Way<'a> {
+    let (from, to) = (&*link.client, &*link.server);
+    Way { from, to, meter: &link.entry.meter, direction: Direction::Out }
+}
+
+fn back<'a>(link: &'a Link<'_>) -> Way<'a> {
+    let (from, to) = (&*link.server, &*link.client);
+    Way { from, to, meter: &link.entry.meter, direction: Direction::In }
+}
+
+impl From<End> for Stop {
+    fn from(end: End) -> Self {
+        match end {
+            End::Broken(error) => Self::Broken(format!("it broke: {error}")),
+            End::Spent => Self::Cut("the sandbox has moved as many bytes as it may".to_owned()),
+            End::Idle => Self::Cut("nothing was said for long".to_owned()),
+        }
+    }
+}
