@@ -16,6 +16,8 @@ use infield_net::control::{Answer, Request, Settings};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 
+use crate::wires::Wires;
+
 mod link;
 
 pub use link::Link;
@@ -87,13 +89,13 @@ impl Network {
         &self,
         sandbox: &SandboxId,
         policy: &Policy,
-        sockets: Vec<OwnedFd>,
+        Wires { listener, resolver }: Wires,
     ) -> Result<()> {
         let terms = Terms { policy: policy.clone(), allowance: Allowance::DEFAULT };
         self.lock().insert(sandbox.clone(), terms.clone());
         let Terms { policy, allowance } = terms;
         let request = Request::Serve { sandbox: sandbox.clone(), policy, allowance };
-        match self.ask(request, sockets).await? {
+        match self.ask(request, vec![listener, resolver]).await? {
             Answer::Done => Ok(()),
             Answer::Failed(why) => Err(Error::unavailable(format!(
                 "the network of sandbox `{sandbox}` is not served: {why}"
@@ -189,4 +191,3 @@ fn away() -> Error {
 fn unexpected() -> Error {
     Error::internal("the network process gave an answer to another question")
 }
-

@@ -13,6 +13,7 @@ use infield_domain::guest::Guest;
 use infield_domain::image::Image;
 use infield_domain::isolation::Host;
 use infield_domain::lifecycle::{Cause, Reason};
+use infield_domain::network::{Connection, Policy, Traffic};
 use infield_domain::provider::{Found, ImageSource, Provider, Running};
 use infield_domain::sandbox::{Millis, Spec, Usage};
 use infield_domain::{Error, ImageName, Kind, Result, SandboxId};
@@ -22,6 +23,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::disk::{self, Allowance, Free, Gauges};
 use crate::launcher::{Launcher, Reply};
+use crate::network::Network;
 use crate::watch::Watches;
 use crate::wires::{self, Brought, Wires};
 use crate::{convert, guest, import};
@@ -46,6 +48,7 @@ const NOTICE: Duration = Duration::from_secs(2);
 /// Runs sandboxes on this machine.
 pub struct Local {
     launcher: Launcher,
+    network: Arc<Network>,
     home: Arc<OwnedFd>,
     watches: Watches,
     gauges: Mutex<Gauges>,
@@ -53,19 +56,42 @@ pub struct Local {
 
 impl Local {
     /// Makes the provider. `home` is the open data directory.
-    pub fn new(launcher: Launcher, home: Arc<OwnedFd>) -> Self {
-        Self { launcher, home, watches: Watches::default(), gauges: Mutex::default() }
+    pub fn new(launcher: Launcher, network: Arc<Network>, home: Arc<OwnedFd>) -> Self {
+        Self { launcher, network, home, watches: Watches::default(), gauges: Mutex::default() }
     }
 
-    /// How many launchers there were. When it changes, every wired sandbox is cut off until its
-    /// new wires are fetched by [`Local::wires`] and served.
-    pub fn launchers(&self) -> tokio::sync::watch::Receiver<u64> {
-        self.launcher.count()
+    /// Serves every sandbox anew when launcher or network process have been started again. Never
+    /// ends.
+    pub async fn keep_network(&self) {
+        let mut launchers = self.launcher.count();
+        loop {
+            tokio::select! {
+                () = self.network.started() => {}
+                changed = launchers.changed() => if changed.is_err() {
+                    return std::future::pending().await;
+                },
+            }
+            for (id, policy) in self.network.expected() {
+                if let Err(error) = self.serve(&id, &policy).await {
+                    tracing::warn!(sandbox = %id, %error, "a sandbox is without its network");
+                }
+            }
+        }
     }
 
-    /// The wires of a sandbox that runs, each time it is asked; none for one that is not wired.
-    pub async fn wires(&self, id: &SandboxId) -> Result<Option<Wires>> {
-        let launcher = *self.launchers().borrow();
+    /// Has a sandbox that runs served, with the sockets that its launcher has now.
+    async fn serve(&self, id: &SandboxId, policy: &Policy) -> Result<()> {
+        match self.wires(id).await? {
+            Some(wires) => self.network.serve(id, policy, wires).await,
+            None if *policy == Policy::None => Ok(()),
+            None => Err(Error::conflict(format!("sandbox `{id}` was started without a network"))
+                .with_hint("stop it, change its network, then start it")),
+        }
+    }
+
+    /// The wires of a sandbox that runs; none for one that is not wired.
+    async fn wires(&self, id: &SandboxId) -> Result<Option<Wires>> {
+        let launcher = *self.launcher.count().borrow();
         if let Some(wires) = self.watches.take_wires(id, launcher) {
             return Ok(Some(wires));
         }
@@ -122,6 +148,13 @@ impl Local {
     async fn run(&self, id: &SandboxId, spec: &Spec) -> Result<Running> {
         let request = Request::Start(convert::start(id, spec));
         let (running, _) = self.started(id, self.launcher.ask(request, limit::START).await?)?;
+        if let Err(error) = self.serve(id, &spec.network).await {
+            // A start whose policy cannot be applied is none.
+            let stop = Request::Stop { sandbox: id.as_str().to_owned() };
+            done(self.launcher.ask(stop, limit::STOP).await?)?;
+            self.forget(id).await;
+            return Err(error);
+        }
         Ok(running)
     }
 
@@ -141,9 +174,10 @@ impl Local {
         Ok(Running { enforcement })
     }
 
-    fn forget(&self, id: &SandboxId) {
+    async fn forget(&self, id: &SandboxId) {
         self.watches.remove(id);
         self.gauges().remove(id);
+        self.network.forget(id).await;
     }
 
     /// The first process of a sandbox; none when the launcher knows that it does not run.
@@ -287,7 +321,7 @@ impl Provider for Local {
         Box::pin(async move {
             let request = Request::Stop { sandbox: id.as_str().to_owned() };
             done(self.launcher.ask(request, limit::STOP).await?)?;
-            self.forget(id);
+            self.forget(id).await;
             Ok(())
         })
     }
@@ -296,7 +330,7 @@ impl Provider for Local {
         Box::pin(async move {
             let request = Request::Remove { sandbox: id.as_str().to_owned() };
             done(self.launcher.ask(request, limit::REMOVE).await?)?;
-            self.forget(id);
+            self.forget(id).await;
             Ok(())
         })
     }
@@ -310,6 +344,10 @@ impl Provider for Local {
                     self.adopt(&id, started)?;
                 }
                 all.push((id, what));
+            }
+            let living: Vec<SandboxId> = all.iter().map(|(id, _)| id.clone()).collect();
+            if let Err(error) = self.network.keep_only(&living).await {
+                tracing::warn!(%error, "the network may serve sandboxes that are gone");
             }
             Ok(all)
         })
@@ -329,6 +367,20 @@ impl Provider for Local {
 
     fn guest(&self, id: &SandboxId) -> Arc<dyn Guest> {
         guest::guest(Arc::clone(&self.home), id)
+    }
+
+    fn set_network<'a>(&'a self, id: &'a SandboxId, to: &'a Policy) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            if self.network.change(id, to).await? { Ok(()) } else { self.serve(id, to).await }
+        })
+    }
+
+    fn traffic<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<Option<Traffic>>> {
+        Box::pin(self.network.traffic(id))
+    }
+
+    fn connections(&self) -> BoxFuture<'_, (SandboxId, Vec<Connection>)> {
+        Box::pin(self.network.connections())
     }
 
     fn usage<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<Usage>> {

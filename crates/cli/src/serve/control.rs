@@ -113,7 +113,10 @@ fn read<T: DeserializeOwned>(socket: impl AsFd) -> io::Result<Option<(T, Option<
     let (length, mut descriptors) = packet::receive(socket, &mut buffer)?;
     let descriptor = descriptors.pop();
     if !descriptors.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a word has one descriptor at most"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "a word has one descriptor at most",
+        ));
     }
     if length == 0 {
         return Ok(None);

@@ -36,7 +36,8 @@ impl Networking {
         let read = |path: &Path| {
             std::fs::read_to_string(path).map_err(|error| {
                 let text = format!("the preset `{}` cannot be read", path.display());
-                Error::invalid(text).with_hint("name a file with one rule on each line")
+                Error::invalid(text)
+                    .with_hint("name a file with one rule on each line")
                     .with_source(error)
             })
         };

@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use infield_domain::SandboxId;
 use infield_domain::network::Connection;
-use infield_net::control::{
-    Answer, FromNetwork, PACKET_BYTES, Request, Settings, ToNetwork,
-};
+use infield_net::control::{Answer, FromNetwork, PACKET_BYTES, Request, Settings, ToNetwork};
 use infield_net::packet;
 use tokio::io::{Interest, unix::AsyncFd};
 use tokio::sync::{Notify, mpsc, oneshot};

@@ -10,7 +10,11 @@ fn each_name_has_an_address_of_its_own_in_both_families() {
     let (one, one_six) = names.bind(&name("one.example"));
     let (other, _) = names.bind(&name("other.example"));
     assert_ne!(one, other);
-    assert_eq!(names.bind(&name("ONE.example.")), (one, one_six), "the same name, the same address");
+    assert_eq!(
+        names.bind(&name("ONE.example.")),
+        (one, one_six),
+        "the same name, the same address"
+    );
     assert_eq!(names.meaning(one.into()), Meaning::Name(name("one.example")));
     assert_eq!(names.meaning(one_six.into()), Meaning::Name(name("one.example")));
     assert_eq!(names.meaning(one.to_ipv6_mapped().into()), Meaning::Name(name("one.example")));

@@ -11,7 +11,9 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use infield_jail::request::{Answer, LayerPlace, Limits, Network, PACKET_BYTES, Packet, Request, Start};
+use infield_jail::request::{
+    Answer, LayerPlace, Limits, Network, PACKET_BYTES, Packet, Request, Start,
+};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, SocketFlags, SocketType, sockopt,
