@@ -128,11 +128,11 @@ impl Finding {
             (Ok(found), Err(LookupFailure::NoSuchName))
             | (Err(LookupFailure::NoSuchName), Ok(found)) => Self { outcome: Ok(found), holds },
             (Ok(found), Err(LookupFailure::NoAnswer))
-            | (Err(LookupFailure::NoAnswer), Ok(found)) => {
-                let outcome =
-                    if found.is_empty() { Err(LookupFailure::NoAnswer) } else { Ok(found) };
-                Self { outcome, holds }
-            }
+            | (Err(LookupFailure::NoAnswer), Ok(found)) => match found.is_empty() {
+                true => Self::NO_ANSWER,
+                // The other family may have some too; it is asked for again before long.
+                false => Self { outcome: Ok(found), holds: KEPT.0 },
+            },
             (Err(LookupFailure::NoSuchName), Err(_)) | (Err(_), Err(LookupFailure::NoSuchName)) => {
                 Self::failed(LookupFailure::NoSuchName, holds)
             }

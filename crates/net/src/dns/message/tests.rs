@@ -61,6 +61,17 @@ fn those_who_speak_edns_are_spoken_to_so_and_get_the_reason() {
 }
 
 #[test]
+fn one_that_takes_less_than_a_datagram_is_not_believed() {
+    let mut bytes = with_edns(query("www.example.org."), 512).to_vec().expect("a message");
+    // The class of the last record is the payload: there are 6 bytes behind it (RFC 6891, 6.1.2).
+    let at = bytes.len() - 8;
+    bytes[at..at + 2].copy_from_slice(&[0, 20]);
+    let Received::Asked(asked) = read(&bytes) else { panic!("it is a question") };
+    let reply = asked.reply(&reason(), Transport::Datagram).expect("a reply");
+    assert!(!Message::from_vec(&reply).expect("a message").truncation);
+}
+
+#[test]
 fn another_version_of_edns_is_not_spoken() {
     let mut asked = with_edns(query("www.example.org."), 4_096);
     asked.edns.as_mut().expect("it is spoken").set_version(1);

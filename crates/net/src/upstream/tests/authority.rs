@@ -31,7 +31,7 @@ pub(crate) enum Says {
     Garbage,
     /// This, by TCP alone.
     Cut(Box<Says>),
-    /// This, after a while.
+    /// This, after a while that is too short for anyone to ask again.
     Late(Box<Says>),
 }
 
@@ -97,7 +97,7 @@ impl Authority {
         self.names().len()
     }
 
-    /// Names that were asked about so far.
+    /// Names that were asked about so far, each as often as it was.
     pub(crate) fn names(&self) -> Vec<String> {
         self.state.asked.lock().expect("whole").clone()
     }
