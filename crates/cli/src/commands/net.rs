@@ -4,8 +4,9 @@ use clap::{Args, Subcommand};
 use infield_domain::Result;
 use infield_rest::wire::{AuditQuery, Network, Page, Record, Sandbox};
 
+use super::info::path;
 use crate::args::Format;
-use crate::client::{Client, Request, path};
+use crate::client::{Client, Request};
 use crate::output::{self, BAD, GOOD, Table};
 
 /// See and change what a sandbox may reach
@@ -105,7 +106,11 @@ async fn add(client: &Client, args: TargetArgs, effect: &str) -> Result<()> {
     let word = if now.network_rules.is_empty() { now.network.clone() } else { "none".to_owned() };
     let mut wish = Network { network: Some(word), allow: with("allow"), deny: with("deny") };
     let list = if effect == "allow" { &mut wish.allow } else { &mut wish.deny };
-    list.extend(args.targets.into_iter().filter(|target| !list.contains(target)));
+    for target in args.targets {
+        if !list.contains(&target) {
+            list.push(target);
+        }
+    }
     put(client, &args.sandbox, &wish, args.format).await
 }
 

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use tokio::net::UnixStream;
 
 use super::check;
+use crate::serve::networking::Networking;
 use crate::serve::options::{Access, Lifetime, Names, Setup};
 
 fn admitted(operator: u32) -> bool {
@@ -19,6 +20,7 @@ fn admitted(operator: u32) -> bool {
             access: Access::Key,
             names: Names::default(),
             lifetime: Lifetime::Unlimited,
+            networking: Networking::new(None, None, &[]).expect("the built-in preset"),
         };
         check(&setup)(&ours).is_ok()
     })
