@@ -21,6 +21,8 @@ use crate::seccomp::Filter;
 use crate::sys;
 
 pub(crate) use self::mounts::layer_folders;
+#[cfg(test)]
+pub(crate) use self::walls::landlock;
 pub(crate) use self::walls::{become_root, has_landlock};
 
 /// The launcher's channel, by which the agent's listening socket comes.

@@ -32,7 +32,6 @@ use crate::request::Network;
 use crate::sys;
 
 pub(crate) use self::netlink::raise_loopback;
-pub(crate) use self::steer::check as check_steering;
 pub(crate) use self::wires::Wires;
 
 const LEAVE: &str = "leave the network namespace";

@@ -60,9 +60,7 @@ impl LayerShape {
             (LayerPlace::Memory, Saved::No) => Self::NewMemory,
         }
     }
-}
 
-impl LayerShape {
     /// Whether the sandbox has written nothing yet.
     fn is_new(self) -> bool {
         match self {

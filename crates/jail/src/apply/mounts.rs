@@ -196,15 +196,15 @@ pub(super) fn folder(at: &str) -> Done {
     target(at).map(drop).during(format!("open `{at}`"))
 }
 
-/// Writes a file, in a folder that is made if it is not there. An image where links lead to the
-/// folder, or that has a folder by the file's name, keeps what it has: it was made like that for
-/// a reason, and works without the file.
+/// Writes a file, in a folder that is made if it is not there. An image that has a link or a file
+/// in the folder's place, or a folder in the file's, keeps what it has: it was made like that for a
+/// reason, and works without the file.
 pub(super) fn file(at: &str, name: &str, content: &str) -> Done {
     let write = || -> io::Result<()> {
         let Some(folder) = own_folder(at)? else { return Ok(()) };
         match rustix::fs::unlinkat(&folder, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => (),
-            Err(Errno::ISDIR) => return Ok(()),
+            Err(Errno::ISDIR | Errno::NOTDIR) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
@@ -214,14 +214,12 @@ pub(super) fn file(at: &str, name: &str, content: &str) -> Done {
     write().during(format!("write `{at}/{name}`"))
 }
 
+/// Opens a folder, or makes it; none if a link is in its place.
 fn own_folder(at: &str) -> io::Result<Option<OwnedFd>> {
-    match crate::folders::make_folder(CWD, at, 0o755)
-        .map_err(io::Error::from)
-        .and_then(|()| target(at))
-    {
-        Ok(folder) => Ok(Some(folder)),
-        Err(error) if matches!(error.raw_os_error(), Some(libc::ELOOP | libc::ENOTDIR)) => Ok(None),
-        Err(error) => Err(error),
+    crate::folders::make_folder(CWD, at, 0o755)?;
+    match target(at) {
+        Err(error) if error.raw_os_error() == Some(libc::ELOOP) => Ok(None),
+        other => other.map(Some),
     }
 }
 

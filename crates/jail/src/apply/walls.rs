@@ -79,7 +79,7 @@ pub(crate) fn has_landlock() -> bool {
 
 /// Allows everything below the root but making devices, and nothing elsewhere. REFER, TRUNCATE
 /// and IOCTL_DEV must be among what is allowed, or dpkg and terminals break.
-pub(super) fn landlock() -> Done {
+pub(crate) fn landlock() -> Done {
     restrict().map_err(io::Error::other).during("restrict by Landlock")
 }
 

@@ -228,20 +228,20 @@ impl Host {
     }
 }
 
-/// Whether the launcher may and the kernel can steer connections.
+/// Whether a namespace can be wired, by making one.
 fn steering(ranges: Option<&Ranges>, without: &Without) -> Outcome<()> {
-    if ranges.is_none() {
-        return Err(unsupported(
+    let ranges = ranges.ok_or_else(|| {
+        unsupported(
             "a network policy needs a launcher with root's privileges",
             "run `infield serve` as root, or create the sandbox without a network",
-        ));
-    }
+        )
+    })?;
     if !without.keeps(Defence::NetworkNamespace) {
         return Err(refused("a sandbox without a network namespace cannot be wired"));
     }
-    network::check_steering().map_err(|error| {
+    ranges.network.make(Network::Wired).map(drop).map_err(|failure| {
         unsupported(
-            format!("the kernel refuses to steer connections: {error}"),
+            format!("this host cannot steer connections: {}", failure.message),
             "boot a kernel of 5.9 or later with BPF and IPv6, and allow bpf(2) to root",
         )
     })

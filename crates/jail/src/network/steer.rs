@@ -123,11 +123,6 @@ pub(super) fn attach(namespace: BorrowedFd<'_>, listener: BorrowedFd<'_>) -> io:
     sys::bpf_link(program.as_fd(), namespace, Attachment::SkLookup)
 }
 
-/// Tries whether the kernel takes the program.
-pub(crate) fn check() -> io::Result<()> {
-    load_program().map(drop)
-}
-
 fn load_program() -> io::Result<(OwnedFd, OwnedFd)> {
     let map = sys::bpf_socket_map(1)?;
     let program = sys::bpf_program(&program(map.as_raw_fd()), Attachment::SkLookup)?;

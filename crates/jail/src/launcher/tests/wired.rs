@@ -82,6 +82,28 @@ fn what_goes_anywhere_lands_in_the_listener() {
 }
 
 #[test]
+fn the_walls_let_clients_of_the_network_work() {
+    let Some(mut jail) = Jail::open() else { return };
+    let sandbox = jail.wired(jail::wired_start("clients"));
+    let answer = in_network(sandbox.pid, || {
+        // Of this thread alone, like everything in here.
+        rustix::thread::set_no_new_privs(true).expect("everybody may");
+        crate::apply::landlock().expect("everybody may");
+        crate::seccomp::Filter::compile().install().expect("everybody may");
+        let asker = UdpSocket::bind("0.0.0.0:0").expect("it is allowed");
+        asker.send_to(b"question", RESOLVER).expect("it is allowed");
+        let mut connected = TcpStream::connect("203.0.113.9:443").expect("it is allowed");
+        connected.set_nodelay(true).expect("it is allowed");
+        connected.write_all(b"hello").expect("it is allowed");
+        let refused = TcpStream::connect_timeout(&address("127.0.0.1:9"), LONG);
+        refused.expect_err("nobody listens").kind()
+    });
+    assert_eq!(answer, ErrorKind::ConnectionRefused);
+    assert_eq!(sandbox.resolver.recv(&mut [0; 16]).expect("it was sent"), 8);
+    sandbox.listener.accept().expect("it was connected");
+}
+
+#[test]
 fn what_goes_to_itself_stays_its_own() {
     let Some(mut jail) = Jail::open() else { return };
     let sandbox = jail.wired(jail::wired_start("own"));
