@@ -10,6 +10,7 @@ import asyncio
 import ctypes
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -68,6 +69,9 @@ async def serve(plan, bait):
 
 
 def main():
+    # Thousands of connections are what some tests are about. nginx inherits it.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with open(sys.argv[1], encoding="utf-8") as file:
         plan = json.load(file)
     asyncio.run(serve(plan, sys.argv[2:] == ["bait"]))
