@@ -6,6 +6,7 @@ mod cli;
 mod endings;
 mod local;
 mod mcp;
+mod network;
 mod processes;
 mod recovery;
 mod rest;

@@ -1,7 +1,10 @@
 //! What the tests of the whole product share: the real binary, in a home of its own.
 
+use std::ffi::OsStr;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -47,13 +50,15 @@ pub struct Home {
     binary: PathBuf,
     without: Option<String>,
     user: Option<u32>,
+    /// What every command begins with.
+    entry: Vec<String>,
 }
 
 impl Home {
     /// Makes an empty one; the daemon comes with the first command.
     pub fn new() -> Result<Self> {
         let folder = TempDir::with_prefix("infield-")?;
-        Ok(Self { folder, binary: binary(), without: None, user: None })
+        Ok(Self { folder, binary: binary(), without: None, user: None, entry: Vec::new() })
     }
 
     /// Makes one of an ordinary user, with a copy of the binary that this user may run. Only
@@ -64,14 +69,27 @@ impl Home {
         let binary_of_user = folder.path().join("infield");
         std::fs::copy(binary(), &binary_of_user).context("the binary is not built")?;
         std::fs::set_permissions(&binary_of_user, std::fs::Permissions::from_mode(0o755))?;
-        Ok(Self { folder, binary: binary_of_user, without: None, user: Some(user) })
+        Ok(Self {
+            folder,
+            binary: binary_of_user,
+            without: None,
+            user: Some(user),
+            entry: Vec::new(),
+        })
     }
 
     /// Makes one whose daemon and commands leave out the defence that `word` names.
     pub fn without(word: &str) -> Result<Self> {
         let binary = weak_binary().context("INFIELD_WEAK_BIN does not name the weakened build")?;
         let folder = TempDir::with_prefix("infield-")?;
-        Ok(Self { folder, binary, without: Some(word.to_owned()), user: None })
+        Ok(Self { folder, binary, without: Some(word.to_owned()), user: None, entry: Vec::new() })
+    }
+
+    /// The same, with its daemon and commands started by these words, such as those that enter a
+    /// network namespace.
+    pub fn within(mut self, entry: Vec<String>) -> Self {
+        self.entry = entry;
+        self
     }
 
     /// Where it is.
@@ -86,8 +104,9 @@ impl Home {
 
     /// `infield WORDS` on this home, with nothing of the caller's environment but PATH.
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(&self.binary);
-        command.args(words).env_clear().stdin(Stdio::null());
+        let mut program = self.entry.iter().map(OsStr::new).chain([self.binary.as_os_str()]);
+        let mut command = Command::new(program.next().unwrap_or_default());
+        command.args(program).args(words).env_clear().stdin(Stdio::null());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", self.folder.path()).env("INFIELD_HOME", self.path());
         if let Some(word) = &self.without {
@@ -167,7 +186,7 @@ impl Server {
             if let Some(status) = self.child.try_wait()? {
                 bail!("`infield serve` ended: {status}");
             }
-            if is_healthy(self.address) {
+            if is_healthy(self) {
                 return Ok(());
             }
             std::thread::park_timeout(Duration::from_millis(50));
@@ -205,16 +224,27 @@ impl Drop for Server {
     }
 }
 
-fn is_healthy(address: SocketAddr) -> bool {
-    use std::io::{Read, Write};
+fn is_healthy(server: &Server) -> bool {
     let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
-        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-        let request = format!("GET /api/health HTTP/1.0\r\nHost: {address}\r\n\r\n");
-        stream.write_all(request.as_bytes())?;
-        let mut answer = String::new();
-        stream.take(4096).read_to_string(&mut answer)?;
-        Ok(answer)
+        if server.home.entry.is_empty() {
+            let stream = TcpStream::connect_timeout(&server.address, Duration::from_secs(1))?;
+            stream.set_read_timeout(Some(HEALTH))?;
+            return ask_health(stream);
+        }
+        // It listens in another network, where the home's socket is the same.
+        let stream = UnixStream::connect(server.home.path().join("infield.sock"))?;
+        stream.set_read_timeout(Some(HEALTH))?;
+        ask_health(stream)
     };
     ask().is_ok_and(|answer| answer.lines().next().is_some_and(|line| line.contains(" 200")))
+}
+
+/// How long an answer about health may take.
+const HEALTH: Duration = Duration::from_secs(2);
+
+fn ask_health(mut stream: impl Read + Write) -> std::io::Result<String> {
+    stream.write_all(b"GET /api/health HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.take(4096).read_to_string(&mut answer)?;
+    Ok(answer)
 }

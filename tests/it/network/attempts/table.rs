@@ -1,0 +1,31 @@
+//! The attempts, by kind.
+
+mod addresses;
+mod floods;
+mod handshakes;
+mod inside;
+mod lifecycle;
+mod lookalikes;
+mod protocols;
+mod rebinding;
+mod requests;
+mod tunnels;
+
+use super::{Attempt, Ground, Policy, Step, Success};
+
+/// One zone and its top, on every port.
+const ALLOWED: Policy = Policy::Custom(&["allow allowed.example", "allow *.allowed.example"]);
+
+/// Every kind with its attempts.
+pub(crate) const KINDS: &[(&str, &[Attempt])] = &[
+    ("addresses", addresses::ATTEMPTS),
+    ("rebinding", rebinding::ATTEMPTS),
+    ("lookalikes", lookalikes::ATTEMPTS),
+    ("handshakes", handshakes::ATTEMPTS),
+    ("requests", requests::ATTEMPTS),
+    ("tunnels", tunnels::ATTEMPTS),
+    ("protocols", protocols::ATTEMPTS),
+    ("inside", inside::ATTEMPTS),
+    ("lifecycle", lifecycle::ATTEMPTS),
+    ("floods", floods::ATTEMPTS),
+];
