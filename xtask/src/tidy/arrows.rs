@@ -13,7 +13,8 @@ const OURS: &[(&str, &[&str])] = &[
     ("jail", &[]),
     ("store", &["domain"]),
     ("engine", &["domain", "store"]),
-    ("local", &["domain", "jail", "protocol"]),
+    ("net", &["domain"]),
+    ("local", &["domain", "jail", "net", "protocol"]),
     ("rest", &["domain", "engine"]),
     ("mcp", &["domain", "engine"]),
     ("testkit", &["domain", "engine", "store"]),
@@ -28,7 +29,9 @@ const WALLED: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("landlock", &["jail"]),
     ("libc", &["jail", "agent"]),
-    ("tokio", &["protocol", "local", "engine", "rest", "mcp", "cli", "testkit"]),
+    ("hickory-proto", &["net"]),
+    ("hickory-resolver", &["net"]),
+    ("tokio", &["protocol", "net", "local", "engine", "rest", "mcp", "cli", "testkit"]),
     ("anyhow", &[]),
 ];
 
