@@ -46,6 +46,9 @@ struct Link<'a> {
 
 /// Carries a connection from its judgement to its end.
 pub(super) async fn carry(shared: &Shared, entry: &Entry, client: TcpStream) {
+    if let Err(error) = relay::welcome(&client) {
+        return entry.end(Judgement::Allowed, format!("it broke: {error}"));
+    }
     let client = Arc::new(client);
     let ended = open_and_exchange(shared, entry, &client).await;
     match ended {
