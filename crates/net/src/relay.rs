@@ -103,7 +103,7 @@ pub(crate) async fn pump(way: Way<'_>, first: &[u8]) -> Result<(), End> {
 }
 
 /// Sends bytes that were read before, as far as the sandbox may.
-async fn send(way: Way<'_>, mut bytes: &[u8]) -> Result<(), End> {
+pub(crate) async fn send(way: Way<'_>, mut bytes: &[u8]) -> Result<(), End> {
     while !bytes.is_empty() {
         way.meter.ready().await;
         let room = way.meter.room().ok_or(End::Spent)?;
