@@ -56,9 +56,7 @@ pub(crate) fn look(bytes: &[u8], name: &DomainName, port: u16) -> Sight {
         tls::Hello::More => Sight::More,
         tls::Hello::Refused(why) => Sight::Refused(why),
         tls::Hello::Sound(_) if port == 80 => Sight::Refused("port 80 is for HTTP"),
-        tls::Hello::Sound(asked) if asked.eq_ignore_ascii_case(name.as_str().as_bytes()) => {
-            Sight::Tls
-        }
+        tls::Hello::Sound(asked) if is_same(asked, name) => Sight::Tls,
         tls::Hello::Sound(_) => Sight::Refused("its TLS hello is for another host"),
         tls::Hello::Other if port == 443 => Sight::Refused("port 443 is for TLS"),
         tls::Hello::Other => match http::look(bytes) {
@@ -68,6 +66,28 @@ pub(crate) fn look(bytes: &[u8], name: &DomainName, port: u16) -> Sight {
             http::Line::Other => Sight::Bytes,
         },
     }
+}
+
+/// Where a TLS hello ends that may pass: what follows it is for [`look_again`].
+pub(crate) fn end_of_hello(bytes: &[u8]) -> usize {
+    tls::end(bytes)
+}
+
+/// Looks at what follows a TLS hello, up to where no second one can follow: [`Sight::Tls`] when
+/// there was one or none can come, like [`look`] in everything else. `bytes` begin with the hello.
+pub(crate) fn look_again(bytes: &[u8], name: &DomainName) -> Sight {
+    match tls::look_again(bytes, &mut Vec::new()) {
+        tls::Hello::More => Sight::More,
+        tls::Hello::Refused(why) => Sight::Refused(why),
+        tls::Hello::Sound(asked) if !is_same(asked, name) => {
+            Sight::Refused("its second TLS hello is for another host")
+        }
+        tls::Hello::Sound(_) | tls::Hello::Other => Sight::Tls,
+    }
+}
+
+fn is_same(asked: &[u8], name: &DomainName) -> bool {
+    asked.eq_ignore_ascii_case(name.as_str().as_bytes())
 }
 
 /// Says what first bytes are, whomever they are for: so a refusal speaks the client's language.

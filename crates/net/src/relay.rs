@@ -1,7 +1,9 @@
 //! Carries bytes between two sockets, both ways at once.
 //!
-//! Nothing is read before the other side can take something, so a slow reader holds what one
-//! chunk leaves at most. The end of one direction is passed on as such, and a reset as a reset.
+//! Nothing is read before the other side can take something. A socket can when a third of its
+//! buffer is free (tcp(7), `sk_stream_is_writeable`), and that of the sandbox's side is so large
+//! that a third of it takes a whole chunk: so a slow reader holds nothing of this process. The end
+//! of one direction is passed on as such, and a reset as a reset.
 
 mod meter;
 mod pipe;
@@ -38,6 +40,17 @@ pub(crate) struct Way<'a> {
     pub(crate) to: &'a TcpStream,
     pub(crate) meter: &'a Meter,
     pub(crate) direction: Direction,
+}
+
+/// Bytes that wait in the kernel for a slow reader in the sandbox; it doubles them for what it
+/// keeps beside them (socket(7)). It would let them grow to megabytes each, for a path without
+/// delay.
+const BUFFER: usize = 200 << 10;
+
+/// Makes a connection of the sandbox ready.
+pub(crate) fn welcome(client: &TcpStream) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    Ok(sockopt::set_socket_send_buffer_size(client, BUFFER)?)
 }
 
 /// Makes a connection out of the host ready: small writes go at once, and a peer that vanished
@@ -90,7 +103,7 @@ pub(crate) async fn pump(way: Way<'_>, first: &[u8]) -> Result<(), End> {
 }
 
 /// Sends bytes that were read before, as far as the sandbox may.
-async fn send(way: Way<'_>, mut bytes: &[u8]) -> Result<(), End> {
+pub(crate) async fn send(way: Way<'_>, mut bytes: &[u8]) -> Result<(), End> {
     while !bytes.is_empty() {
         way.meter.ready().await;
         let room = way.meter.room().ok_or(End::Spent)?;

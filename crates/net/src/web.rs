@@ -27,6 +27,8 @@ use tokio::io::copy_bidirectional_with_sizes;
 
 use crate::refusal::Refusal;
 
+use check::Wish;
+
 pub(crate) use check::Site;
 pub(crate) use stream::Stream;
 
@@ -113,9 +115,9 @@ async fn answer(
         lock(&visit.refused).get_or_insert(why.to_owned());
         return Ok(notice(StatusCode::FORBIDDEN, text));
     }
-    let is_upgrade = check::is_websocket(&request);
-    check::forward(&mut request, is_upgrade);
-    if is_upgrade {
+    let wish = check::wish(&request);
+    check::forward(&mut request, wish);
+    if wish == Wish::WebSocket {
         visit.is_upgrading.store(true, Ordering::Relaxed);
     }
     let client = on(&mut request);
@@ -125,7 +127,7 @@ async fn answer(
     let answered = lock(&visit.sender).send_request(request);
     let Ok(mut response) = answered.await else { return Ok(no_answer(visit)) };
     let is_switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if check::response(&mut response, is_upgrade).is_err() {
+    if check::response(&mut response, wish).is_err() {
         return Ok(no_answer(visit));
     }
     if is_switched {

@@ -46,6 +46,9 @@ struct Link<'a> {
 
 /// Carries a connection from its judgement to its end.
 pub(super) async fn carry(shared: &Shared, entry: &Entry, client: TcpStream) {
+    if let Err(error) = relay::welcome(&client) {
+        return entry.end(Judgement::Allowed, format!("it broke: {error}"));
+    }
     let client = Arc::new(client);
     let ended = open_and_exchange(shared, entry, &client).await;
     match ended {
@@ -196,7 +199,9 @@ fn unfit(link: &Link<'_>, rules: &Rules) -> Option<String> {
 async fn exchange(link: &Link<'_>, first: First, sight: Option<Sight>) -> Result<(), Stop> {
     let stop = match sight {
         Some(Sight::Http) => Stop::Web(first),
-        Some(_) => return Ok(both(link, &first.bytes).await?),
+        Some(sight) => {
+            return tokio::try_join!(pass(link, first, sight), incoming(link)).map(drop);
+        }
         None => match tokio::try_join!(late_look(link, first), incoming(link)) {
             Ok(_) => return Ok(()),
             Err(stop) => stop,
@@ -211,10 +216,21 @@ async fn exchange(link: &Link<'_>, first: First, sight: Option<Sight>) -> Result
     }
 }
 
-/// Carries a connection whose first bytes may pass.
-async fn both(link: &Link<'_>, first: &[u8]) -> Result<(), End> {
-    tokio::try_join!(relay::pump(outgoing(link), first), relay::pump(back(link), &[]))?;
-    Ok(())
+/// Carries what the client says after its first bytes, which may pass. A second hello of TLS must
+/// be for the same name.
+async fn pass(link: &Link<'_>, mut first: First, sight: Sight) -> Result<(), Stop> {
+    let (Some(name), Sight::Tls) = (&link.entry.asked.name, sight) else {
+        return Ok(relay::pump(outgoing(link), &first.bytes).await?);
+    };
+    let end = inspect::end_of_hello(&first.bytes);
+    relay::send(outgoing(link), first.bytes.get(..end).unwrap_or_default()).await?;
+    let judge = |bytes: &[u8]| inspect::look_again(bytes, name);
+    match first.look(&link.client, UNBOUNDED, judge).await {
+        Ok(Sight::Refused(why)) => return Err(Stop::Refused(first, why.to_owned())),
+        Err(Silence::Slow) => return Err(Stop::Refused(first, SILENT.to_owned())),
+        Ok(Sight::Tls | Sight::Bytes | Sight::Http | Sight::More) | Err(Silence::Ended) => {}
+    }
+    Ok(relay::pump(outgoing(link), first.bytes.get(end..).unwrap_or_default()).await?)
 }
 
 /// Waits for the client's first bytes while the server may speak, and carries what it says.
@@ -222,13 +238,13 @@ async fn late_look(link: &Link<'_>, mut first: First) -> Result<(), Stop> {
     let Some(name) = &link.entry.asked.name else { return Ok(()) };
     let judge = |bytes: &[u8]| inspect::look(bytes, name, link.entry.asked.port);
     match first.look(&link.client, UNBOUNDED, judge).await {
-        Ok(Sight::Refused(why)) => return Err(Stop::Refused(first, why.to_owned())),
-        Err(Silence::Slow) => return Err(Stop::Refused(first, SILENT.to_owned())),
-        Ok(Sight::Http) => return Err(Stop::Web(first)),
+        Ok(Sight::Refused(why)) => Err(Stop::Refused(first, why.to_owned())),
+        Err(Silence::Slow) => Err(Stop::Refused(first, SILENT.to_owned())),
+        Ok(Sight::Http) => Err(Stop::Web(first)),
+        Ok(sight) => pass(link, first, sight).await,
         // What ended before it could be told is no request, and no hello.
-        Ok(Sight::Tls | Sight::Bytes | Sight::More) | Err(Silence::Ended) => {}
+        Err(Silence::Ended) => pass(link, first, Sight::Bytes).await,
     }
-    Ok(relay::pump(outgoing(link), &first.bytes).await?)
 }
 
 async fn incoming(link: &Link<'_>) -> Result<(), Stop> {

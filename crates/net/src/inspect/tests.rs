@@ -137,6 +137,45 @@ fn ports_say_what_is_spoken() {
     }
 }
 
+#[test]
+fn a_second_hello_is_held_to_the_same_name() {
+    let own = hello(&[sni(&[(0, "host.example")])]);
+    let other = hello(&[sni(&[(0, "other.example")])]);
+    let change = [0x14, 3, 3, 0, 1, 1];
+    let alert = [0x15, 3, 3, 0, 2, 1, 90];
+    let refused = Sight::Refused("its second TLS hello is for another host");
+    let key_exchange = [0x16, 3, 3, 0, 2, 16, 0];
+    for (next, expected) in [
+        (own.clone(), Sight::Tls),
+        (other.clone(), refused),
+        ([&change[..], &other].concat(), refused),
+        ([&alert[..], &change, &alert, &other].concat(), refused),
+        ([&[0x17, 3, 3, 0, 0][..], &other].concat(), Sight::Refused("it sends empty records")),
+        (hello(&[]), Sight::Refused("it names no host (no SNI)")),
+        (
+            [&alert.repeat(60)[..], &other].concat(),
+            Sight::Refused("it says too much before it goes on"),
+        ),
+        (key_exchange.to_vec(), Sight::Tls),
+        ([&change[..], &[0x17, 3, 3, 0, 9, 1]].concat(), Sight::Tls),
+        // An encrypted record that begins like a hello.
+        (
+            [&change[..], &[0x16, 3, 3, 0, 12, 1, 0, 0, 8, 9, 9, 9, 9, 9, 9, 9, 9]].concat(),
+            Sight::Tls,
+        ),
+    ] {
+        let bytes = [&own[..], &next].concat();
+        assert_eq!(end_of_hello(&bytes), own.len());
+        assert_eq!(look_again(&bytes, &name()), expected, "{next:?}");
+        for end in own.len()..bytes.len() {
+            let earlier = look_again(&bytes[..end], &name());
+            assert!(earlier == Sight::More || earlier == expected, "{end}: {earlier:?}");
+        }
+    }
+    let early = hello(&[(42, vec![]), sni(&[(0, "host.example")])]);
+    check(&early, 443, Sight::Refused("it sends before its server answered (early data)"));
+}
+
 proptest! {
     #[test]
     fn nothing_changes_with_how_bytes_arrive(
@@ -149,6 +188,20 @@ proptest! {
         for end in 0..bytes.len() {
             let earlier = look(&bytes[..end], &name(), port);
             prop_assert!(earlier == Sight::More || earlier == whole, "{end}: {earlier:?} {whole:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_follows_a_hello_changes_with_how_it_arrives(
+        bytes in prop::collection::vec(any::<u8>(), 0..60),
+        first in prop::sample::select(vec![0x14_u8, 0x15, 0x16, 0x17]),
+    ) {
+        let own = hello(&[sni(&[(0, "host.example")])]);
+        let bytes = [&own[..], &[first, 3, 3, 0], &bytes].concat();
+        let whole = look_again(&bytes, &name());
+        for end in own.len()..bytes.len() {
+            let earlier = look_again(&bytes[..end], &name());
+            prop_assert!(earlier == Sight::More || earlier == whole, "{end}: {earlier:?}");
         }
     }
 

@@ -6,11 +6,19 @@
 /// Bytes of a ClientHello at most, with the headers of its records.
 pub(super) const MOST: usize = 16 << 10;
 
+/// Bytes of records without meaning between two hellos at most.
+const MOST_PASSED: usize = 256;
+
 const HANDSHAKE: u8 = 0x16;
+const CHANGE_CIPHER_SPEC: u8 = 0x14;
+const ALERT: u8 = 0x15;
 const CLIENT_HELLO: u8 = 1;
 const SERVER_NAME: u16 = 0;
+const EARLY_DATA: u16 = 42;
 const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 const HOST_NAME: u8 = 0;
+
+const BROKEN: &str = "its TLS hello is malformed";
 
 /// What the first bytes of a client are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,14 +66,63 @@ pub(super) fn look<'a>(bytes: &'a [u8], hello: &'a mut Vec<u8>) -> Hello<'a> {
     match gather(bytes, hello) {
         Gathered::More => Hello::More,
         Gathered::Refused(why) => Hello::Refused(why),
-        Gathered::Whole => server_name(hello).unwrap_or_else(Hello::Refused),
+        Gathered::Whole(_) => server_name(hello).unwrap_or_else(Hello::Refused),
+    }
+}
+
+/// Looks at what follows a sound hello. A server may ask for a second one, and some go by the
+/// name in that (RFC 8446, 4.1.2): so it is held to the same. [`Hello::Other`] when there is none.
+pub(super) fn look_again<'a>(bytes: &[u8], hello: &'a mut Vec<u8>) -> Hello<'a> {
+    let mut rest = bytes.get(end(bytes)..).unwrap_or_default();
+    let mut passed = 0;
+    let kind = loop {
+        let Some((&[kind, _, _, high, low], after)) = rest.split_first_chunk::<5>() else {
+            return Hello::More;
+        };
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        match kind {
+            _ if length == 0 => return Hello::Refused("it sends empty records"),
+            CHANGE_CIPHER_SPEC | ALERT if length > MOST_PASSED || passed > MOST_PASSED => {
+                return Hello::Refused("it says too much before it goes on");
+            }
+            // Servers pass over these (RFC 8446, 5 and D.4).
+            CHANGE_CIPHER_SPEC | ALERT => {
+                passed += 5 + length;
+                rest = after.get(length..).unwrap_or_default();
+            }
+            HANDSHAKE => break after.first(),
+            _ => return Hello::Other,
+        }
+    };
+    match kind {
+        None => Hello::More,
+        Some(&CLIENT_HELLO) => match gather(rest, hello) {
+            Gathered::More => Hello::More,
+            Gathered::Whole(_) => match server_name(hello) {
+                // It may be encrypted, and look like this by chance. No server takes it.
+                Err(BROKEN) => Hello::Other,
+                Err(why) => Hello::Refused(why),
+                Ok(sound) => sound,
+            },
+            Gathered::Refused(_) => Hello::Other,
+        },
+        Some(_) => Hello::Other,
+    }
+}
+
+/// Where the first hello ends.
+pub(super) fn end(bytes: &[u8]) -> usize {
+    match gather(bytes, &mut Vec::new()) {
+        Gathered::Whole(end) => end,
+        Gathered::More | Gathered::Refused(_) => bytes.len(),
     }
 }
 
 enum Gathered {
     More,
     Refused(&'static str),
-    Whole,
+    /// It ends after so many bytes.
+    Whole(usize),
 }
 
 /// Gathers the body of the first handshake message from its records.
@@ -100,7 +157,7 @@ fn gather(mut bytes: &[u8], hello: &mut Vec<u8>) -> Gathered {
             }
             if rest.len() >= length && hello.len() == whole {
                 hello.drain(..4);
-                return Gathered::Whole;
+                return Gathered::Whole(used);
             }
         }
         let Some(next) = rest.get(length..) else { return Gathered::More };
@@ -110,7 +167,6 @@ fn gather(mut bytes: &[u8], hello: &mut Vec<u8>) -> Gathered {
 
 /// Takes a hello apart and finds the one name in it.
 fn server_name(hello: &[u8]) -> Result<Hello<'_>, &'static str> {
-    const BROKEN: &str = "its TLS hello is malformed";
     let mut hello = Reader(hello);
     hello.take(2 + 32).ok_or(BROKEN)?;
     hello.vector::<1>().filter(|session| session.len() <= 32).ok_or(BROKEN)?;
@@ -127,6 +183,8 @@ fn server_name(hello: &[u8]) -> Result<Hello<'_>, &'static str> {
         match kind {
             SERVER_NAME if name.is_some() => return Err("it names its host twice"),
             SERVER_NAME => name = Some(only_host(body)?),
+            // With it, any number of records may come before a second hello.
+            EARLY_DATA => return Err("it sends before its server answered (early data)"),
             ENCRYPTED_CLIENT_HELLO => return Err("it hides its host (encrypted client hello)"),
             _ => {}
         }

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use crate::sandbox::Sandbox;
 
-/// Bytes that are moved at once, so many may wait for a slow reader.
-pub(crate) const CHUNK: usize = 64 << 10;
+/// Bytes that are moved at once.
+pub(crate) const CHUNK: usize = 128 << 10;
 /// How far the bytes of a sandbox may be ahead of its pace.
 const AHEAD: Duration = Duration::from_millis(20);
 

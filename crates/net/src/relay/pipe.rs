@@ -14,7 +14,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 /// Bytes of a pipe. A segment takes a slot of it, and there is one for each 4 KiB.
-const PIPE_BYTES: usize = 256 << 10;
+const PIPE_BYTES: usize = 512 << 10;
 
 thread_local! {
     /// This thread's pipe while nobody uses it. It is empty.

@@ -15,6 +15,15 @@ pub(crate) struct Site {
     pub(crate) port: u16,
 }
 
+/// What a request wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// An answer.
+    Answer,
+    /// To go on as a WebSocket.
+    WebSocket,
+}
+
 /// Headers of one hop that no `Connection` header needs to name.
 const OF_ONE_HOP: [&str; 4] =
     ["keep-alive", "proxy-connection", "http2-settings", "proxy-authorization"];
@@ -70,44 +79,47 @@ fn framing(headers: &HeaderMap) -> Result<(), ()> {
     }
 }
 
-/// Whether a request asks for a WebSocket (RFC 6455, 4.1), the one upgrade that passes.
-pub(super) fn is_websocket<B>(request: &Request<B>) -> bool {
+/// What a request wants. A WebSocket (RFC 6455, 4.1) is the one upgrade that passes.
+pub(super) fn wish<B>(request: &Request<B>) -> Wish {
     let headers = request.headers();
     let mut upgrades = headers.get_all(UPGRADE).iter();
     let is_alone = match (upgrades.next(), upgrades.next()) {
         (Some(upgrade), None) => upgrade.as_bytes().eq_ignore_ascii_case(b"websocket"),
         _ => false,
     };
-    is_alone
+    let is_websocket = is_alone
         && request.method() == Method::GET
         && request.version() == Version::HTTP_11
         && !headers.contains_key(CONTENT_LENGTH)
         && !headers.contains_key(TRANSFER_ENCODING)
-        && of_connection(headers).any(|token| token.eq_ignore_ascii_case("upgrade"))
+        && of_connection(headers).any(|token| token.eq_ignore_ascii_case("upgrade"));
+    if is_websocket { Wish::WebSocket } else { Wish::Answer }
 }
 
 /// Makes a request what goes to the site.
-pub(super) fn forward<B>(request: &mut Request<B>, is_upgrade: bool) {
+pub(super) fn forward<B>(request: &mut Request<B>, wish: Wish) {
     // What a request wants done before its body is sent has been done here.
     request.headers_mut().remove(EXPECT);
     request.headers_mut().remove(TE);
     *request.version_mut() = Version::HTTP_11;
     let path = request.uri().path_and_query().cloned();
     *request.uri_mut() = path.unwrap_or_else(|| PathAndQuery::from_static("/")).into();
-    end_hop(request.headers_mut(), is_upgrade);
+    end_hop(request.headers_mut(), wish);
 }
 
 /// Makes a response what goes to the client; fails if it cannot be one.
-pub(super) fn response<B>(response: &mut Response<B>, is_upgrade: bool) -> Result<(), ()> {
+pub(super) fn response<B>(response: &mut Response<B>, wish: Wish) -> Result<(), ()> {
     framing(response.headers())?;
     let is_switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if is_switched && !is_upgrade {
-        return Err(());
-    }
+    let goes_on = match (is_switched, wish) {
+        (true, Wish::Answer) => return Err(()),
+        (true, Wish::WebSocket) => Wish::WebSocket,
+        (false, _) => Wish::Answer,
+    };
     let is_last =
         of_connection(response.headers()).any(|token| token.eq_ignore_ascii_case("close"));
     *response.version_mut() = Version::HTTP_11;
-    end_hop(response.headers_mut(), is_switched);
+    end_hop(response.headers_mut(), goes_on);
     if is_last {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -115,7 +127,7 @@ pub(super) fn response<B>(response: &mut Response<B>, is_upgrade: bool) -> Resul
 }
 
 /// Removes what is meant for one hop alone (RFC 9110, 7.6.1).
-fn end_hop(headers: &mut HeaderMap, is_upgrade: bool) {
+fn end_hop(headers: &mut HeaderMap, wish: Wish) {
     // What says where a message ends is written anew, and its host is what was checked.
     let keeps = |name: &HeaderName| [CONTENT_LENGTH, HOST, TRANSFER_ENCODING].contains(name);
     let named: Vec<HeaderName> = of_connection(headers)
@@ -132,7 +144,9 @@ fn end_hop(headers: &mut HeaderMap, is_upgrade: bool) {
     for name in [CONNECTION, TRANSFER_ENCODING, UPGRADE] {
         headers.remove(name);
     }
-    if is_upgrade && let Some(upgrade) = upgrade {
+    if wish == Wish::WebSocket
+        && let Some(upgrade) = upgrade
+    {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, upgrade);
     }

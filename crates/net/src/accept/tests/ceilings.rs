@@ -84,13 +84,16 @@ async fn a_thousand_connections_at_once_hold_no_pipes() {
     eventually(|| (case.sandbox.counters.traffic().open == 0).then_some(())).await;
 }
 
+/// More than all buffers on the way take.
+static MUCH: [u8; 32 << 20] = [7; 32 << 20];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_readers_hold_almost_nothing() {
     let (server, port) = server().await;
     tokio::spawn(async move {
         let mut streams = JoinSet::new();
         while let Ok((mut stream, _)) = server.accept().await {
-            streams.spawn(async move { stream.write_all(&vec![7; 32 << 20]).await });
+            streams.spawn(async move { stream.write_all(&MUCH).await });
         }
     });
     let case = Case::by_name(rules(&open(port), Allowance::DEFAULT), port).await;
@@ -111,6 +114,7 @@ async fn slow_readers_hold_almost_nothing() {
     })
     .await
     .expect("readers are slow");
+    assert!(moved() / 200 < 2 << 20, "{} bytes wait for each", moved() / 200);
     assert!(pipes() < 64, "{} pipes", pipes());
 }
 
