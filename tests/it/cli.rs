@@ -120,7 +120,7 @@ fn failures_of_infield_are_told_from_those_of_the_program() -> Result<()> {
     let output = home.command(&["info", "missing"]).output()?;
     assert_eq!(output.status.code(), Some(4));
     assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: "));
-    let output = home.command(&["run", "--network", "public", "-c", "1"]).output()?;
+    let output = home.command(&["run", "--network", "all", "-c", "1"]).output()?;
     assert_eq!(output.status.code(), Some(125));
     assert!(String::from_utf8_lossy(&output.stderr).contains("\nhint: "));
     Ok(())

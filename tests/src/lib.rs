@@ -67,7 +67,10 @@ impl Home {
         let folder = TempDir::with_prefix("infield-user-")?;
         chown(folder.path(), Some(user), Some(user))?;
         let binary_of_user = folder.path().join("infield");
-        std::fs::copy(binary(), &binary_of_user).context("the binary is not built")?;
+        // Not by our own hands: a child that another test forks at this moment would hold the copy
+        // open for writing, and what is open so cannot be executed.
+        let copied = Command::new("cp").arg(binary()).arg(&binary_of_user).status()?;
+        anyhow::ensure!(copied.success(), "the binary is not built");
         std::fs::set_permissions(&binary_of_user, std::fs::Permissions::from_mode(0o755))?;
         Ok(Self {
             folder,

@@ -81,7 +81,8 @@ async fn bad_wishes_are_refused_by_name() -> Result<()> {
         (json!({"name": "-x"}), (400, "invalid"), "`name`"),
         (json!({"image": "NO"}), (400, "invalid"), "`image`"),
         (json!({"image": "no/such"}), (404, "not_found"), "no/such"),
-        (json!({"network": "public"}), (501, "unsupported"), "`network`"),
+        (json!({"network": "all"}), (400, "invalid"), "`network`"),
+        (json!({"allow": ["10.0.0.0/8"]}), (400, "invalid"), "not public"),
         (json!({"resources": {"pids": 1}}), (400, "invalid"), "`pids`"),
         (json!({"require": ["luck"]}), (400, "invalid"), "`luck`"),
         (json!({"labels": []}), (400, "invalid"), "labels"),
@@ -89,7 +90,7 @@ async fn bad_wishes_are_refused_by_name() -> Result<()> {
         let message = server.bad(kind, ("POST", "/v1/sandboxes", wish)).await?;
         assert!(message.contains(part), "{message} lacks {part}");
     }
-    let git = json!({"git_repo": "https://git.example/a.git"});
+    let git = json!({"git_repo": "https://git.example/a.git", "network": "none"});
     let message = server.bad((501, "unsupported"), ("POST", "/v1/sandboxes", git)).await?;
     assert!(message.contains("network"), "{message}");
     let all = server.good(200, ("GET", "/v1/sandboxes", NONE)).await?;
@@ -170,6 +171,9 @@ async fn one_run_brings_and_takes_its_sandbox() -> Result<()> {
 async fn git_answers_what_it_said() -> Result<()> {
     let server = Server::plain().await?;
     server.sandbox("box").await?;
+    let none = json!({"network": "none"});
+    let changed = server.good(200, ("PUT", "/v1/sandboxes/box/network", none)).await?;
+    assert_eq!(changed["network"], "none");
     let target = "/v1/sandboxes/box/git";
     let status = server.good(200, ("POST", target, json!({"operation": {"status": {}}}))).await?;
     assert_eq!(status["success"], true);

@@ -4,6 +4,12 @@ fn name(text: &str) -> DomainName {
     text.parse().expect("a name")
 }
 
+fn bind_many(names: &Names, letter: &str, numbers: std::ops::Range<usize>) {
+    for number in numbers {
+        names.bind(&name(&format!("{letter}{number}.example")));
+    }
+}
+
 #[test]
 fn each_name_has_an_address_of_its_own_in_both_families() {
     let names = Names::default();
@@ -37,13 +43,13 @@ fn the_name_of_longest_ago_is_forgotten_and_its_address_rests() {
     let names = Names::default();
     let (first, _) = names.bind(&name("first.example"));
     let (second, _) = names.bind(&name("second.example"));
-    (2..MOST).for_each(|number| drop(names.bind(&name(&format!("n{number}.example")))));
+    bind_many(&names, "n", 2..MOST);
     names.bind(&name("first.example"));
     let (new, _) = names.bind(&name("new.example"));
     assert_eq!(names.meaning(second.into()), Meaning::Nothing);
     assert_eq!(names.meaning(first.into()), Meaning::Name(name("first.example")));
     assert!(![first, second].contains(&new));
-    (0..200_000).for_each(|number| drop(names.bind(&name(&format!("m{number}.example")))));
+    bind_many(&names, "m", 0..200_000);
     assert_eq!(names.0.lock().expect("whole").by_number.len(), MOST);
     assert_eq!(names.0.lock().expect("whole").by_turn.len(), MOST);
 }

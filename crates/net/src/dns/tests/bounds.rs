@@ -1,3 +1,5 @@
+//! What bounds a sandbox: rate, look-ups at once, names below a wildcard.
+
 use std::collections::HashSet;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! What is answered to whom, and what is ever asked outside.
+
 use hickory_proto::op::ResponseCode::{NXDomain, NoError, Refused, ServFail};
 use hickory_proto::op::{Message, Query};
 use hickory_proto::rr::rdata::{A, PTR};
