@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use infield_domain::command::{Ending, Signal, StoppedBy};
 use infield_domain::{Error, Result};
+use infield_engine::destination;
 use infield_rest::stream::{ClientFrame, ServerFrame};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -102,6 +103,10 @@ async fn show(mut events: Events) -> Result<Followed> {
             ServerFrame::Started(_) => Ok(()),
             ServerFrame::Stdout(bytes) => stdout.write_all(&bytes).await,
             ServerFrame::Stderr(bytes) => stderr.write_all(&bytes).await,
+            ServerFrame::Refused(connections) => {
+                complain_of(&connections);
+                Ok(())
+            }
             ServerFrame::Ended(ending) => return Ok(Followed::Ended(ending)),
             ServerFrame::Error(body) => return Err(from_detail(body.error)),
         };
@@ -113,6 +118,17 @@ async fn show(mut events: Events) -> Result<Followed> {
             }
         }
     }
+}
+
+/// Says what the network refused, since the program may have said only that it failed.
+fn complain_of(refused: &[infield_rest::wire::Connection]) {
+    let mut all: Vec<String> = refused.iter().map(destination).collect();
+    all.sort();
+    all.dedup();
+    output::complain(&format!(
+        "infield: the network of the sandbox refused {}; see `--allow` and `infield net`\n",
+        all.join(", ")
+    ));
 }
 
 /// Forwards standard input and what `tells` says. Only a failure ends it: the daemon that takes

@@ -40,7 +40,7 @@ pub use executions::{Attach, ExecutionRecord, Output, OutputRequest};
 pub mod toolbox;
 
 mod network;
-pub use network::destination;
+pub use network::{Refused, destination};
 
 mod audit;
 pub use audit::{AuditVerdict, ListAudit};

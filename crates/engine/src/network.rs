@@ -5,15 +5,16 @@
 //! command there learns why it failed.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use infield_domain::network::{Choice, Connection, Judgement, Policy};
 use infield_domain::sandbox::{Millis, Sandbox};
 use infield_domain::{Permission, Principal, Result, SandboxId};
 
-use crate::Engine;
+use crate::driver::Seat;
 use crate::sandboxes::masked;
+use crate::{Engine, Run};
 
 /// Refusals that are remembered of each sandbox.
 const MOST_REMEMBERED: usize = 16;
@@ -48,6 +49,27 @@ impl Refusals {
     fn lock(&self) -> MutexGuard<'_, VecDeque<Connection>> {
         // Nothing in a critical section can panic half-way, so the list is whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a sandbox's network refuses from some moment on.
+#[derive(Clone)]
+pub struct Refused {
+    seat: Arc<Seat>,
+    since: Millis,
+}
+
+impl Refused {
+    /// What it has refused by now, the oldest first.
+    pub fn list(&self) -> Vec<Connection> {
+        self.seat.refusals.since(self.since)
+    }
+}
+
+impl Run {
+    /// What the network of its sandbox refuses from now on.
+    pub fn refused(&self) -> Refused {
+        Refused { seat: self.inside.seat.clone(), since: self.engine.now() }
     }
 }
 

@@ -21,6 +21,7 @@ mod steer;
 mod wires;
 
 use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
@@ -135,6 +136,10 @@ const SETTINGS: &[(&str, &str)] = &[
 const SILENCE: &[(&str, &str)] =
     &[("sys/net/ipv4/icmp_echo_ignore_all", "1"), ("sys/net/ipv6/icmp/echo_ignore_all", "1")];
 
+/// Addresses that a wired one has of its own, from blocks that nobody routes (RFC 2544, RFC 5180).
+const OWN: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 2);
+const OWN_SIX: Ipv6Addr = Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 2);
+
 /// Sets up the namespace that the caller is in.
 fn prepare(kind: Network) -> io::Result<()> {
     raise_loopback()?;
@@ -148,7 +153,10 @@ fn prepare(kind: Network) -> io::Result<()> {
     }
     match kind {
         Network::Loopback => Ok(()),
-        Network::Wired => netlink::make_all_local(),
+        Network::Wired => {
+            netlink::make_all_local()?;
+            netlink::add_addresses(OWN, OWN_SIX)
+        }
     }
 }
 

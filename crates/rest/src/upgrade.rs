@@ -72,10 +72,12 @@ fn wants_stream(headers: &HeaderMap) -> bool {
 
 /// Streams a command over the connection.
 pub(crate) fn run(context: &Context, who: &Principal, upgrade: Upgrade, run: Run) -> Response {
+    let refused = run.refused();
     let link = pump::Link {
         shutdown: context.shutdown.clone(),
         heartbeat: context.doors.settings.limits.heartbeat,
         request_id: who.request_id.clone(),
+        refused: Box::new(move || refused.list()),
     };
     let started = Started {
         execution_id: run.execution_id.to_string(),

@@ -55,7 +55,7 @@ impl Stream {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         loop {
             match self.hear().await?.context("the stream ended early")? {
-                ServerFrame::Started(_) => {}
+                ServerFrame::Started(_) | ServerFrame::Refused(_) => {}
                 ServerFrame::Stdout(bytes) => stdout.extend_from_slice(&bytes),
                 ServerFrame::Stderr(bytes) => stderr.extend_from_slice(&bytes),
                 ServerFrame::Ended(ending) => {

@@ -3,6 +3,7 @@
 //! Each is one message of fixed size, sent and acknowledged before the next.
 
 use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
@@ -23,6 +24,14 @@ pub(super) fn make_all_local() -> io::Result<()> {
     ask(&local_route(libc::AF_INET as u8, libc::RT_SCOPE_HOST))?;
     // The kernel keeps no scope for this family.
     ask(&local_route(libc::AF_INET6 as u8, libc::RT_SCOPE_UNIVERSE))
+}
+
+/// Gives the loopback interface an address of each family besides: programs that ask for addresses
+/// of the families that the host has, `AI_ADDRCONFIG` of getaddrinfo(3), do not count 127.0.0.1
+/// and ::1.
+pub(super) fn add_addresses(four: Ipv4Addr, six: Ipv6Addr) -> io::Result<()> {
+    ask(&address(libc::AF_INET as u8, 32, &four.octets()))?;
+    ask(&address(libc::AF_INET6 as u8, 128, &six.octets()))
 }
 
 fn ask(message: &[u8]) -> io::Result<()> {
@@ -76,5 +85,21 @@ fn local_route(family: u8, scope: u8) -> [u8; 36] {
     message[28..30].copy_from_slice(&8_u16.to_ne_bytes());
     message[30..32].copy_from_slice(&libc::RTA_OIF.to_ne_bytes());
     message[32..36].copy_from_slice(&LOOPBACK.to_ne_bytes());
+    message
+}
+
+/// A request with `struct ifaddrmsg` and one attribute, as `ip addr add ADDRESS/PREFIX dev lo nodad`.
+fn address(family: u8, prefix: u8, address: &[u8]) -> Vec<u8> {
+    const ATTRIBUTE: usize = 24;
+    let mut message = vec![0_u8; ATTRIBUTE + 4 + address.len()];
+    head(&mut message, libc::RTM_NEWADDR, REQUEST_AND_ACKNOWLEDGE | CREATE_EXCLUSIVELY);
+    message[16] = family;
+    message[17] = prefix;
+    message[18] = libc::IFA_F_NODAD as u8;
+    message[20..24].copy_from_slice(&LOOPBACK.to_ne_bytes());
+    let length = u16::try_from(4 + address.len()).unwrap_or(u16::MAX);
+    message[ATTRIBUTE..ATTRIBUTE + 2].copy_from_slice(&length.to_ne_bytes());
+    message[ATTRIBUTE + 2..ATTRIBUTE + 4].copy_from_slice(&libc::IFA_LOCAL.to_ne_bytes());
+    message[ATTRIBUTE + 4..].copy_from_slice(address);
     message
 }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use infield_domain::command::{Ending, Signal, TerminalSize};
+use infield_domain::network::Connection;
 use infield_domain::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,6 +15,7 @@ const STDOUT: u8 = 1;
 const STDERR: u8 = 2;
 const ENDED: u8 = 3;
 const ERROR: u8 = 4;
+const REFUSED: u8 = 5;
 const STDIN: u8 = 16;
 const STDIN_END: u8 = 17;
 const RESIZE: u8 = 18;
@@ -28,6 +30,8 @@ pub enum ServerFrame {
     Stdout(Bytes),
     /// Bytes of standard error.
     Stderr(Bytes),
+    /// Connections of the sandbox that were refused meanwhile; comes before the end, if at all.
+    Refused(Vec<Connection>),
     /// It ended and all output was sent; the last frame.
     Ended(Ending),
     /// It cannot go on; the last frame.
@@ -54,6 +58,7 @@ impl ServerFrame {
             Self::Started(started) => (STARTED, pack(&started)?),
             Self::Stdout(bytes) => (STDOUT, bytes),
             Self::Stderr(bytes) => (STDERR, bytes),
+            Self::Refused(connections) => (REFUSED, pack(&connections)?),
             Self::Ended(ending) => (ENDED, pack(&ending)?),
             Self::Error(body) => (ERROR, pack(&body)?),
         };
@@ -66,6 +71,7 @@ impl ServerFrame {
             STARTED => unpack(&frame).map(Self::Started),
             STDOUT => Ok(Self::Stdout(frame.payload)),
             STDERR => Ok(Self::Stderr(frame.payload)),
+            REFUSED => unpack(&frame).map(Self::Refused),
             ENDED => unpack(&frame).map(Self::Ended),
             ERROR => unpack(&frame).map(Self::Error),
             kind => Err(unknown(kind)),

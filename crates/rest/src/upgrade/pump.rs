@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use infield_domain::command::{ProcessEvent, ProcessInput, Stream};
 use infield_domain::guest::{InputSink, Process, ProcessEvents};
+use infield_domain::network::Connection;
 use infield_domain::{Error, Kind, Result};
 use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,8 @@ pub(super) struct Link {
     pub(super) shutdown: CancellationToken,
     pub(super) heartbeat: Duration,
     pub(super) request_id: String,
+    /// What the network refuses while the command runs.
+    pub(super) refused: Box<dyn Fn() -> Vec<Connection> + Send + Sync>,
 }
 
 /// Why a stream ended.
@@ -51,7 +54,7 @@ where
     writer.send(&ServerFrame::Started(started).into_frame()?).await?;
     let Process { events, input } = process;
     let end = tokio::select! {
-        end = send_output(&mut writer, events, link.heartbeat) => end,
+        end = send_output(&mut writer, events, &link) => end,
         end = take_input(&mut reader, input) => end,
         () = link.shutdown.cancelled() => End::Failed(
             Error::unavailable("the server is ending")
@@ -95,13 +98,30 @@ async fn say_farewell<I>(
     }
 }
 
+/// Tells what was refused, if anything was; false when nobody listens.
+async fn tell_refused<I: AsyncWrite>(
+    writer: &mut FrameWriter<WriteHalf<I>>,
+    refusals: Vec<Connection>,
+) -> bool {
+    if refusals.is_empty() {
+        return true;
+    }
+    match ServerFrame::Refused(refusals).into_frame() {
+        Ok(frame) => writer.send(&frame).await.is_ok(),
+        Err(error) => {
+            tracing::error!(%error, "refusals could not be packed");
+            true
+        }
+    }
+}
+
 async fn send_output<I: AsyncWrite>(
     writer: &mut FrameWriter<WriteHalf<I>>,
     mut events: ProcessEvents,
-    heartbeat: Duration,
+    link: &Link,
 ) -> End {
     loop {
-        let event = tokio::time::timeout(heartbeat, events.next()).await;
+        let event = tokio::time::timeout(link.heartbeat, events.next()).await;
         let frame = match event {
             // An empty frame changes nothing and fails when the client is gone.
             Err(_) => ServerFrame::Stdout(Bytes::new()),
@@ -111,7 +131,12 @@ async fn send_output<I: AsyncWrite>(
                     Err(_) => return End::Gone,
                 }
             }
-            Ok(Some(Ok(ProcessEvent::Ended(ending)))) => ServerFrame::Ended(ending),
+            Ok(Some(Ok(ProcessEvent::Ended(ending)))) => {
+                if !tell_refused(writer, (link.refused)()).await {
+                    return End::Gone;
+                }
+                ServerFrame::Ended(ending)
+            }
             Ok(Some(Err(error))) => return End::Failed(error),
             Ok(None) => return End::Failed(Error::internal("a command's events ended early")),
         };

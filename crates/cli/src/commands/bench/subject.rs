@@ -231,7 +231,10 @@ async fn follow(client: &Client, request: Request) -> Result<(Option<Instant>, E
             ServerFrame::Stdout(bytes) if !bytes.is_empty() => {
                 first.get_or_insert_with(Instant::now);
             }
-            ServerFrame::Started(_) | ServerFrame::Stdout(_) | ServerFrame::Stderr(_) => {}
+            ServerFrame::Started(_)
+            | ServerFrame::Stdout(_)
+            | ServerFrame::Stderr(_)
+            | ServerFrame::Refused(_) => {}
             ServerFrame::Ended(ending) if ending.exit_code == 0 => return Ok((first, ending)),
             ServerFrame::Ended(ending) => {
                 return Err(Error::internal(format!("it ended with {}", ending.exit_code)));

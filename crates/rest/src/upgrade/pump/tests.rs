@@ -64,7 +64,12 @@ fn scene(heartbeat: Duration) -> Scene {
         sandbox_name: "box".to_owned(),
     };
     let shutdown = CancellationToken::new();
-    let link = Link { shutdown: shutdown.clone(), heartbeat, request_id: "r1".to_owned() };
+    let link = Link {
+        shutdown: shutdown.clone(),
+        heartbeat,
+        request_id: "r1".to_owned(),
+        refused: Box::new(Vec::new),
+    };
     let pump = tokio::spawn(run(link, far, started, process));
     let (client, sender) = tokio::io::split(near);
     Scene {
