@@ -81,7 +81,7 @@ pub(crate) enum Success {
     Said,
     /// A look-up with this word in its name reached INTERNET.
     Asked(&'static str),
-    /// So many of these.
+    /// More than so many names with this word.
     AskedOften(&'static str, usize),
     /// A look-up with this word in its options did.
     Option(&'static str),
@@ -164,8 +164,10 @@ impl Attempt {
     /// What it did, by what it said and by what INTERNET saw.
     pub(super) fn outcome(&self, world: &World, said: &str) -> Result<Outcome> {
         let spoken = Outcome::read(said)?;
+        // Whoever asks for both families says nothing more by it.
         let asked = |word: &str| -> Result<usize> {
-            Ok(world.queries()?.iter().filter(|query| query.name.contains(word)).count())
+            let names = world.queries()?.into_iter().map(|query| query.name);
+            Ok(names.filter(|name| name.contains(word)).collect::<BTreeSet<_>>().len())
         };
         Ok(match self.success {
             Success::Said => spoken,

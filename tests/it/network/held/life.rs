@@ -22,7 +22,7 @@ const SAID: &str = "/tmp/said";
 /// Waits for the end of a connection, whichever way it comes.
 const BREAKS: &str = "
 with connect('streams.allowed.example', 7) as stream:
-    stream.sendall(b'before')
+    stream.sendall(b'before\\n')
     stream.recv(100)
     ready()
     stream.settimeout(SECONDS)
