@@ -26,6 +26,7 @@ const ROUND: usize = 12;
 /// Attempts that are not made here, each with the reason.
 #[rustfmt::skip]
 const LEFT_OUT: &[(&str, &str)] = &[
+    ("cannot_change_the_name_after_a_retry", "the hello that a server asks for again is not looked at"),
     ("cannot_pass_its_total", "no command sets that ceiling yet"),
     ("cannot_pass_its_bandwidth", "no command sets that ceiling yet"),
     ("cannot_lose_the_policy_by_a_pause", "no command pauses a sandbox yet"),
@@ -48,7 +49,9 @@ for name in ('allowed.example', 'only4.allowed.example', 'only6.allowed.example'
 for kind in (1, 28):
     assert answers(ask('www.allowed.example', kind)) == 1, kind
 with connect(resolver(), 53) as stream:
-    answer = ask_by_stream(stream, 'www.allowed.example', 1)
+    query = question('www.allowed.example', 1)
+    stream.sendall(struct.pack('!H', len(query)) + query)
+    answer = stream.recv(4096)
     assert answers(answer[2:]) == 1, answer
 with connect('streams.allowed.example', 7) as stream:
     stream.sendall(b'echo\\n')

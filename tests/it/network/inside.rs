@@ -131,3 +131,31 @@ fn clients_fail_clearly_under_none() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_sandbox_is_made_with_a_repository() -> Result<()> {
+    let Some(world) = World::shared("a_sandbox_is_made_with_a_repository")? else { return Ok(()) };
+    let product = Product::start(world)?;
+    let make = |name: &str, network: &str, allow: &[&str]| -> Result<String> {
+        let wish = serde_json::json!({
+            "name": name, "network": network, "allow": allow,
+            "git_repo": "http://github.com/team/probe.git",
+        });
+        let socket = product.home().join("infield.sock").to_string_lossy().into_owned();
+        let words =
+            ["curl", "-sS", "--unix-socket", &socket, "-H", "Content-Type: application/json"];
+        let wish = wish.to_string();
+        let rest = ["-d", &wish, "http://localhost/v1/sandboxes"];
+        let answer = product.world().client(&[&words[..], &rest[..]].concat())?.output()?;
+        Ok(String::from_utf8_lossy(&answer.stdout).into_owned())
+    };
+    let made = make("cloned", "none", &["github.com:80"])?;
+    let find =
+        ["exec", "cloned", "/bin/sh", "-c", "cat /workspace/README.md /workspace/*/README.md"];
+    let output = product.command(&find).output()?;
+    let found = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(found == "probed\n", "{made}\n{output:?}");
+    let refused = make("lonely", "none", &[])?;
+    ensure!(refused.contains("github.com"), "it says what could not be reached: {refused}");
+    Ok(())
+}

@@ -1,6 +1,7 @@
 //! The product on HOST. Its daemon, launcher and whatever else it starts live in that namespace.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,6 +43,11 @@ impl Product {
     /// The world around it.
     pub(crate) fn world(&self) -> &World {
         &self.world
+    }
+
+    /// Its home.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.server.home.path()
     }
 
     /// A command of the command line.
