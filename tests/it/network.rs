@@ -3,5 +3,7 @@
 
 mod attempts;
 mod clients;
+mod held;
+mod inside;
 mod product;
 mod world;

@@ -172,15 +172,21 @@ impl Server {
     /// The same by another command that ends in the one that is given.
     pub fn start_by(home: Home, change: impl FnOnce(Command) -> Command) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let listen = address.to_string();
-        let child = change(home.command(&["serve", "--listen", &listen]))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .context("the binary is not built")?;
+        let child = serve(&home, address, change)?;
         let mut server = Self { home, address, child };
         server.wait_until_healthy()?;
         Ok(server)
+    }
+
+    /// Ends it, which leaves the sandboxes, and starts it again with the same home and address.
+    pub fn restart(&mut self, options: &[&str]) -> Result<()> {
+        self.home.run(&["shutdown"])?;
+        self.child.wait()?;
+        self.child = serve(&self.home, self.address, |mut serve| {
+            serve.args(options);
+            serve
+        })?;
+        self.wait_until_healthy()
     }
 
     fn wait_until_healthy(&mut self) -> Result<()> {
@@ -213,6 +219,15 @@ impl Server {
         let answer: serde_json::Value = serde_json::from_str(&answer)?;
         Ok(answer["key"].as_str().context("the answer has no key")?.to_owned())
     }
+}
+
+fn serve(
+    home: &Home,
+    address: SocketAddr,
+    change: impl FnOnce(Command) -> Command,
+) -> Result<Child> {
+    let mut serve = change(home.command(&["serve", "--listen", &address.to_string()]));
+    serve.stdin(Stdio::null()).stdout(Stdio::null()).spawn().context("the binary is not built")
 }
 
 impl Drop for Server {

@@ -46,7 +46,7 @@ pub(crate) enum When {
     NoNewNamespaceEither,
     /// `ioctl` that does not type into a terminal.
     NoTerminalInjection,
-    /// `socket` of a family that sandboxes need.
+    /// `socket` of a family and protocol that sandboxes need.
     KnownFamily,
     /// `socketpair` of unix sockets.
     UnixPair,
@@ -166,12 +166,17 @@ fn decide(verdict: Verdict) -> Vec<sock_filter> {
             vec![load(argument(1)), inject, refuse, linux, refuse, allow]
         }
         Verdict::Allow(When::KnownFamily) => {
-            let mut program = vec![load(argument(0))];
-            for family in [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6] {
-                program.extend([equal(family), allow]);
-            }
-            program.extend([jump(libc::BPF_JEQ, libc::AF_NETLINK.cast_unsigned(), 1, 0), refuse]);
-            program.extend([load(argument(2)), equal(libc::NETLINK_ROUTE), allow, refuse]);
+            let among = |known: &[i32]| {
+                let each = known.iter().flat_map(|number| [equal(*number), allow]);
+                [load(argument(2))].into_iter().chain(each).chain([refuse]).collect::<Vec<_>>()
+            };
+            let (internet, netlink) = (among(INTERNET_PROTOCOLS), among(&[libc::NETLINK_ROUTE]));
+            let to = |family: i32, steps: u8| jump(libc::BPF_JEQ, family.cast_unsigned(), steps, 0);
+            let beyond = u8::try_from(internet.len() + 1).unwrap_or(u8::MAX);
+            let mut program = vec![load(argument(0)), equal(libc::AF_UNIX), allow];
+            program.extend([to(libc::AF_INET, 3), to(libc::AF_INET6, 2)]);
+            program.extend([to(libc::AF_NETLINK, beyond), refuse]);
+            program.extend(internet.into_iter().chain(netlink));
             program
         }
         Verdict::Allow(When::UnixPair) => {
@@ -191,6 +196,18 @@ fn decide(verdict: Verdict) -> Vec<sock_filter> {
         }
     }
 }
+
+/// What sockets of both families may speak: the one that their type means, TCP by one path or
+/// several, UDP and echo requests. Others, such as SCTP, DCCP and UDP-Lite, are kernel code that a
+/// socket may load, and nothing decides where their packets go.
+const INTERNET_PROTOCOLS: &[i32] = &[
+    0,
+    libc::IPPROTO_TCP,
+    libc::IPPROTO_MPTCP,
+    libc::IPPROTO_UDP,
+    libc::IPPROTO_ICMP,
+    libc::IPPROTO_ICMPV6,
+];
 
 /// The agent's number in the sandbox's pid namespace.
 const AGENT: i32 = 1;

@@ -27,18 +27,18 @@ const WORKERS: usize = 8;
 /// One attempt: Python that prints `BROKE` when it got what it wanted, else `HELD`.
 pub(crate) struct Attempt {
     /// What must fail, as in `cannot_...`.
-    name: &'static str,
+    pub(super) name: &'static str,
     /// The defence that holds it, by its word.
     defence: &'static str,
-    policy: Policy,
+    pub(super) policy: Policy,
     /// A ceiling of the sandbox, as `NAME=VALUE`.
     ceiling: Option<&'static str>,
     /// What the sandbox goes through before the script begins.
-    after: &'static [Step],
+    pub(super) after: &'static [Step],
     /// What happens when the script has said `READY`; `CHANGED` names a file that comes then.
-    during: &'static [Step],
+    pub(super) during: &'static [Step],
     ground: Ground,
-    success: Success,
+    pub(super) success: Success,
     script: &'static str,
 }
 
@@ -49,6 +49,20 @@ pub(crate) enum Policy {
     Limited,
     Public,
     Custom(&'static [&'static str]),
+}
+
+impl Policy {
+    /// The options of the command line that say it.
+    pub(super) fn words(self) -> Vec<String> {
+        let (word, rules) = match self {
+            Self::None => ("none", &[] as &[_]),
+            Self::Limited => ("limited", &[] as &[_]),
+            Self::Public => ("public", &[] as &[_]),
+            Self::Custom(rules) => ("none", rules),
+        };
+        let rules = rules.iter().map(|rule| format!("--{}", rule.replacen(' ', "=", 1)));
+        [format!("--network={word}")].into_iter().chain(rules).collect()
+    }
 }
 
 /// Where an attempt can be made.
@@ -67,7 +81,7 @@ pub(crate) enum Success {
     Said,
     /// A look-up with this word in its name reached INTERNET.
     Asked(&'static str),
-    /// So many of these.
+    /// More than so many names with this word.
     AskedOften(&'static str, usize),
     /// A look-up with this word in its options did.
     Option(&'static str),
@@ -138,21 +152,22 @@ impl Attempt {
     }
 
     /// The whole program.
-    fn program(&self) -> String {
-        let places = PLACES.iter().map(|place| (place.word, [place.four, place.six]));
-        let known: String = places
-            .chain([("HOST", HOST)])
-            .map(|(word, [four, six])| format!("{word}4, {word}6 = '{four}', '{six}'\n"))
-            .collect();
-        let bait = format!("BAIT, NEIGHBOUR, ABSTRACT = {BAIT_PORT}, {NEIGHBOUR}, '{ABSTRACT}'\n");
-        format!("{PRELUDE}{known}{bait}{}\n", self.script)
+    pub(super) fn program(&self) -> String {
+        program(self.script)
+    }
+
+    /// Whether something happens to the sandbox.
+    pub(super) fn has_steps(&self) -> bool {
+        !self.after.is_empty() || !self.during.is_empty()
     }
 
     /// What it did, by what it said and by what INTERNET saw.
-    fn outcome(&self, world: &World, said: &str) -> Result<Outcome> {
+    pub(super) fn outcome(&self, world: &World, said: &str) -> Result<Outcome> {
         let spoken = Outcome::read(said)?;
+        // Whoever asks for both families says nothing more by it.
         let asked = |word: &str| -> Result<usize> {
-            Ok(world.queries()?.iter().filter(|query| query.name.contains(word)).count())
+            let names = world.queries()?.into_iter().map(|query| query.name);
+            Ok(names.filter(|name| name.contains(word)).collect::<BTreeSet<_>>().len())
         };
         Ok(match self.success {
             Success::Said => spoken,
@@ -183,7 +198,18 @@ impl Attempt {
     }
 }
 
-fn all() -> impl Iterator<Item = &'static Attempt> {
+/// A script with what it may use.
+pub(super) fn program(script: &str) -> String {
+    let places = PLACES.iter().map(|place| (place.word, [place.four, place.six]));
+    let known: String = places
+        .chain([("HOST", HOST)])
+        .map(|(word, [four, six])| format!("{word}4, {word}6 = '{four}', '{six}'\n"))
+        .collect();
+    let bait = format!("BAIT, NEIGHBOUR, ABSTRACT = {BAIT_PORT}, {NEIGHBOUR}, '{ABSTRACT}'\n");
+    format!("{PRELUDE}{known}{bait}{script}\n")
+}
+
+pub(super) fn all() -> impl Iterator<Item = &'static Attempt> {
     KINDS.iter().flat_map(|(_, attempts)| attempts.iter())
 }
 

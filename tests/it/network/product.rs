@@ -1,17 +1,139 @@
 //! The product on HOST. Its daemon, launcher and whatever else it starts live in that namespace.
 
-use anyhow::Result;
-use infield_tests::{Home, Server};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use anyhow::{Context, Result, ensure};
+use infield_tests::{Home, Server};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::attempts::Policy;
 use super::world::World;
+use crate::traces::child;
+
+/// How long a part of it may take to be there.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// What one program inside may take.
+const PROGRAM: &str = "--timeout=60s";
+
+/// One daemon on HOST that asks INTERNET's resolver, until it is dropped.
+pub(crate) struct Product {
+    server: Server,
+    world: Arc<World>,
+}
+
+impl Product {
+    /// Starts it.
+    pub(crate) fn start(world: Arc<World>) -> Result<Self> {
+        let home = Home::new()?.within(world.host().entry());
+        let options = options(&world)?;
+        let server = Server::start_at(home, &options.each_ref().map(String::as_str))?;
+        Ok(Self { server, world })
+    }
+
+    /// Ends it and starts it again. Sandboxes go on.
+    pub(crate) fn restart(&mut self) -> Result<()> {
+        let options = options(&self.world)?;
+        self.server.restart(&options.each_ref().map(String::as_str))
+    }
+
+    /// The world around it.
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Its home.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.server.home.path()
+    }
+
+    /// A command of the command line.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        self.server.home.command(words)
+    }
+
+    /// Runs a command of the command line to its end and gives what it printed.
+    pub(crate) fn run(&self, words: &[&str]) -> Result<String> {
+        self.server.home.run(words)
+    }
+
+    /// Runs one until it is answered: a daemon that was killed takes its connections along.
+    pub(crate) fn ask(&self, words: &[&str]) -> Result<String> {
+        let begun = Instant::now();
+        loop {
+            match self.run(words) {
+                Ok(answer) => return Ok(answer),
+                Err(error) if begun.elapsed() > PATIENCE => return Err(error),
+                Err(_) => std::thread::park_timeout(Duration::from_millis(50)),
+            }
+        }
+    }
+
+    /// Makes a sandbox with this policy.
+    pub(crate) fn create(&self, name: &str, policy: Policy) -> Result<()> {
+        let words = policy.words();
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        self.run(&[&["create", "--name", name], &words[..]].concat()).map(drop)
+    }
+
+    /// Changes the policy of a sandbox that runs.
+    pub(crate) fn change(&self, name: &str, policy: Policy) -> Result<()> {
+        let words = policy.words();
+        let words: Vec<_> =
+            words.iter().map(|word| word.trim_start_matches("--network=")).collect();
+        self.run(&[&["net", "set", name], &words[..]].concat()).map(drop)
+    }
+
+    /// Runs Python inside to its end and gives all that it wrote.
+    pub(crate) fn python(&self, sandbox: &str, program: &str) -> Result<String> {
+        let mut command = self.server.home.command(&["exec", "-i", PROGRAM, sandbox]);
+        command.args(["/usr/bin/python3", "-"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().context("the binary is not built")?;
+        let mut stdin = child.stdin.take().context("no standard input")?;
+        stdin.write_all(program.as_bytes())?;
+        drop(stdin);
+        let output = child.wait_with_output()?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(text(&output.stdout) + &text(&output.stderr))
+    }
+
+    /// The process that the keeper has for a part, such as `__network`.
+    pub(crate) fn part(&self, word: &str) -> Result<u32> {
+        let begun = Instant::now();
+        loop {
+            if let Some(pid) = child(self.server.pid(), word)? {
+                return Ok(pid);
+            }
+            ensure!(begun.elapsed() < PATIENCE, "there is no `{word}`");
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+
+    /// Kills a part, and gives what was killed.
+    pub(crate) fn kill(&self, word: &str) -> Result<u32> {
+        let part = self.part(word)?;
+        let pid = Pid::from_raw(i32::try_from(part)?).context("no pid")?;
+        kill_process(pid, Signal::KILL)?;
+        Ok(part)
+    }
+}
+
+/// What it is told.
+fn options(world: &World) -> Result<[String; 2]> {
+    Ok(["--resolver".to_owned(), world.resolver()?.to_string()])
+}
 
 #[test]
 fn the_product_runs_on_host() -> Result<()> {
     let Some(world) = World::shared("the_product_runs_on_host")? else { return Ok(()) };
-    let server = Server::start_at(Home::new()?.within(world.host().entry()), &[])?;
-    assert_eq!(server.home.run(&["run", "-c", "print(6 * 7)"])?, "42\n");
-    let url = server.url("/api/health");
-    let health = world.client(&["curl", "-sSf", "--max-time", "5", &url])?.output()?;
+    let product = Product::start(world)?;
+    assert_eq!(product.run(&["run", "-c", "print(6 * 7)"])?, "42\n");
+    let url = product.server.url("/api/health");
+    let health = product.world().client(&["curl", "-sSf", "--max-time", "5", &url])?.output()?;
     assert!(health.status.success(), "it listens on HOST's loopback: {health:?}");
     Ok(())
 }

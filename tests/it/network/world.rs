@@ -66,6 +66,12 @@ impl World {
         Ok(Some(world))
     }
 
+    /// One that no other test has, for tests that count what INTERNET saw.
+    pub(crate) fn apart(test: &str) -> Result<Option<Arc<Self>>> {
+        let world = infield_tests::is_root(test).then(Self::new).transpose()?;
+        Ok(world.map(Arc::new))
+    }
+
     fn new() -> Result<Self> {
         namespace::sweep()?;
         let folder = TempDir::with_prefix(namespace::prefix()?)?;

@@ -120,7 +120,7 @@ pub(crate) const ALLOWED: &[Line] = &[
         SYS_clock_gettime SYS_clock_getres SYS_clock_nanosleep SYS_nanosleep SYS_gettimeofday),
     line!(When::Always, "random bytes":
         SYS_getrandom),
-    line!(When::KnownFamily, "unix, IPv4 and IPv6 sockets; routing netlink, because the C library lists addresses by it; every other family is kernel code that sandboxes do not need":
+    line!(When::KnownFamily, "unix sockets; TCP, UDP and echo over IPv4 and IPv6; routing netlink, because the C library lists addresses by it; every other family and protocol is kernel code that sandboxes do not need":
         SYS_socket),
     line!(When::UnixPair, "pairs of unix sockets":
         SYS_socketpair),

@@ -92,6 +92,14 @@ fn arguments_decide_where_the_table_says_so() {
     for family in [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK] {
         check(libc::SYS_socket, [family, libc::SOCK_STREAM, 0], ALLOW);
     }
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        for protocol in [libc::IPPROTO_TCP, libc::IPPROTO_MPTCP, libc::IPPROTO_ICMPV6] {
+            check(libc::SYS_socket, [family, libc::SOCK_STREAM, protocol], ALLOW);
+        }
+        for protocol in [libc::IPPROTO_SCTP, libc::IPPROTO_DCCP, libc::IPPROTO_UDPLITE, 255, -1] {
+            check(libc::SYS_socket, [family, libc::SOCK_DGRAM, protocol], EPERM);
+        }
+    }
     check(libc::SYS_socket, [libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_AUDIT], EPERM);
     for family in [libc::AF_PACKET, libc::AF_VSOCK, libc::AF_ALG, libc::AF_XDP, -1] {
         check(libc::SYS_socket, [family, libc::SOCK_RAW, 0], EPERM);

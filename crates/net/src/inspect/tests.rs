@@ -70,6 +70,8 @@ fn a_hello_says_the_name_once_and_in_the_clear() {
         (vec![sni(&[])], "its SNI is malformed"),
         (vec![own(), own()], "it names its host twice"),
         (vec![own(), (0xfe0d, vec![0])], "it hides its host (encrypted client hello)"),
+        (vec![own(), (0xffce, vec![0])], "it hides its host (encrypted client hello)"),
+        (vec![own(), (0xfe0a, vec![0])], "it hides its host (encrypted client hello)"),
         (vec![(0xfe0d, vec![0]), own()], "it hides its host (encrypted client hello)"),
     ] {
         check(&hello(&extensions), 443, Sight::Refused(why));

@@ -3,6 +3,8 @@
 //! Reads no more than the ClientHello (RFC 8446, 4.1.2) in its records, and is stricter than any
 //! server: what two readers could understand differently is refused.
 
+use std::ops::RangeInclusive;
+
 /// Bytes of a ClientHello at most, with the headers of its records.
 pub(super) const MOST: usize = 16 << 10;
 
@@ -15,7 +17,10 @@ const ALERT: u8 = 0x15;
 const CLIENT_HELLO: u8 = 1;
 const SERVER_NAME: u16 = 0;
 const EARLY_DATA: u16 = 42;
-const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
+/// RFC 9849, and the drafts before it that counted up to this number.
+const ENCRYPTED_CLIENT_HELLO: RangeInclusive<u16> = 0xfe08..=0xfe0d;
+/// Earlier drafts (draft-ietf-tls-esni-01 to 07), which some servers still understand.
+const ENCRYPTED_NAME: [u16; 2] = [0xffce, 0xff02];
 const HOST_NAME: u8 = 0;
 
 const BROKEN: &str = "its TLS hello is malformed";
@@ -185,7 +190,9 @@ fn server_name(hello: &[u8]) -> Result<Hello<'_>, &'static str> {
             SERVER_NAME => name = Some(only_host(body)?),
             // With it, any number of records may come before a second hello.
             EARLY_DATA => return Err("it sends before its server answered (early data)"),
-            ENCRYPTED_CLIENT_HELLO => return Err("it hides its host (encrypted client hello)"),
+            _ if ENCRYPTED_CLIENT_HELLO.contains(&kind) || ENCRYPTED_NAME.contains(&kind) => {
+                return Err("it hides its host (encrypted client hello)");
+            }
             _ => {}
         }
     }

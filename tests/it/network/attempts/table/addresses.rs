@@ -10,7 +10,7 @@ macro_rules! reach {
 }
 
 const ANY: Policy = Policy::Custom(&["allow 0.0.0.0/0", "allow ::/0"]);
-const ONE_PORT: Policy = Policy::Custom(&["allow 10.0.0.5/32:443", "allow fd00::5/128:443"]);
+const ONE_PORT: Policy = Policy::Custom(&["allow 10.0.0.5/32:443", "allow [fd00::5]/128:443"]);
 const ONE_BLOCK: Policy = Policy::Custom(&["allow 93.184.200.64/29:80"]);
 
 #[rustfmt::skip]

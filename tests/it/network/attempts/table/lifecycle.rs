@@ -25,12 +25,12 @@ const DENIED: Step = Step::Change(&["allow *.allowed.example", "deny streams.all
 /// Bytes go back and forth for a while after the change: the cut may take a moment.
 const GO_ON: &str = "
 with connect('streams.allowed.example', 7) as stream:
-    stream.sendall(b'before')
+    stream.sendall(b'before\\n')
     stream.recv(100)
     ready()
     limit = time.monotonic() + 3
     while time.monotonic() < limit:
-        stream.sendall(b'after')
+        stream.sendall(b'after\\n')
         if stream.recv(100) == b'':
             verdict(False)
         time.sleep(0.05)

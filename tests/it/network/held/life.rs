@@ -1,0 +1,177 @@
+//! Attempts in the course of a sandbox's life: what it goes through comes before the script, or
+//! while the script waits for it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::super::attempts::{Attempt, Policy, Step, all, program};
+use super::super::product::Product;
+use super::super::world::World;
+use super::{ALLOWED_WORKS, LEFT_OUT, check_works};
+use crate::attacks::Outcome;
+
+/// What a script in the background may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long nobody may serve after a death. What is promised is a second, of a build for users on
+/// a machine with nothing else to do.
+const GAP: Duration = Duration::from_secs(3);
+/// Where a script in the background writes.
+const SAID: &str = "/tmp/said";
+
+/// Says how long nobody serves, from the moment that a connection ends, whichever way it does.
+const BREAKS: &str = "
+with connect('streams.allowed.example', 7) as stream:
+    stream.sendall(b'before\\n')
+    stream.recv(100)
+    ready()
+    stream.settimeout(SECONDS)
+    try:
+        ended = stream.recv(100) == b''
+    except TimeoutError:
+        ended = False
+    except OSError:
+        ended = True
+begun = time.monotonic()
+while ended and not where('allowed.example'):
+    time.sleep(0.01)
+print('served after', round(1000 * (time.monotonic() - begun)), 'ms')
+verdict(not ended)";
+
+impl Product {
+    /// Starts a script that goes on whatever happens to the daemon, and waits until it is ready.
+    fn begin(&self, sandbox: &str, script: &str) -> Result<()> {
+        let line = format!("exec /usr/bin/python3 -c \"$1\" > {SAID} 2>&1");
+        self.run(&["exec", "-d", sandbox, "/bin/sh", "-c", &line, "sh", script])?;
+        self.said(sandbox, "READY").map(drop)
+    }
+
+    /// What the script wrote, as soon as one of some words is in it.
+    fn said(&self, sandbox: &str, words: &str) -> Result<String> {
+        let begun = Instant::now();
+        loop {
+            let said = self.ask(&["exec", sandbox, "/bin/cat", SAID])?;
+            if words.split('|').any(|word| said.contains(word)) {
+                return Ok(said);
+            }
+            ensure!(begun.elapsed() < PATIENCE, "no {words}: {said}");
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+    }
+
+    /// Tells the script that the change is there.
+    fn tell(&self, sandbox: &str) -> Result<()> {
+        self.ask(&["exec", sandbox, "/usr/bin/touch", "/tmp/changed"]).map(drop)
+    }
+
+    /// Does one step to a sandbox. False when there is no such thing yet.
+    fn step(&mut self, sandbox: &str, policy: Policy, step: Step) -> Result<bool> {
+        match step {
+            Step::Change(rules) => self.change(sandbox, Policy::Custom(rules))?,
+            Step::Close => self.change(sandbox, Policy::None)?,
+            Step::Stop => self.ask(&["stop", sandbox]).map(drop)?,
+            Step::Start => self.ask(&["start", sandbox]).map(drop)?,
+            Step::Pool => {
+                self.ask(&["rm", "-f", sandbox])?;
+                self.create(sandbox, policy)?;
+            }
+            Step::RestartDaemon => self.restart()?,
+            Step::KillDaemon => self.kill("__daemon").map(drop)?,
+            Step::KillNetwork => self.kill("__network").map(drop)?,
+            Step::KillLauncher => self.kill("__launcher").map(drop)?,
+            Step::Pause | Step::Resume | Step::Fork | Step::Snapshot => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+/// Whether a step takes away somebody who serves.
+fn is_death(step: &Step) -> bool {
+    matches!(step, Step::KillDaemon | Step::KillNetwork | Step::KillLauncher)
+}
+
+fn play(product: &mut Product, number: usize, attempt: &Attempt) -> Result<String> {
+    let sandbox = format!("life-{number}");
+    product.create(&sandbox, attempt.policy)?;
+    if attempt.during.is_empty() {
+        for step in attempt.after {
+            product.step(&sandbox, attempt.policy, *step)?;
+        }
+        product.ask(&["ls"])?;
+        let said = product.python(&sandbox, &attempt.program())?;
+        product.works_again(&sandbox, attempt.policy)?;
+        product.ask(&["rm", "-f", &sandbox])?;
+        return Ok(said);
+    }
+    product.begin(&sandbox, &attempt.program())?;
+    // A gap has to be tried from its very beginning.
+    let is_gap = attempt.during.iter().all(is_death);
+    if is_gap {
+        product.tell(&sandbox)?;
+    }
+    for step in attempt.during {
+        product.step(&sandbox, attempt.policy, *step)?;
+    }
+    if !is_gap {
+        product.tell(&sandbox)?;
+    }
+    let said = product.said(&sandbox, "BROKE|HELD|Error")?;
+    if is_gap {
+        product.works_again(&sandbox, attempt.policy)?;
+    }
+    product.ask(&["rm", "-f", &sandbox])?;
+    Ok(said)
+}
+
+impl Product {
+    /// Waits until what is allowed works, for as long as nobody may serve.
+    fn works_again(&self, sandbox: &str, policy: Policy) -> Result<()> {
+        let begun = Instant::now();
+        while let Err(error) = check_works(self, sandbox, policy) {
+            ensure!(begun.elapsed() < GAP, "{error:#}");
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn every_attempt_in_the_course_of_life_is_held() -> Result<()> {
+    let test = "every_attempt_in_the_course_of_life_is_held";
+    let Some(world) = World::shared(test)? else { return Ok(()) };
+    let mut product = Product::start(world)?;
+    let chosen = std::env::var("INFIELD_ATTACK").unwrap_or_default();
+    let mut faults = Vec::new();
+    let is_left_out = |name: &str| LEFT_OUT.iter().any(|(left, _)| *left == name);
+    let chosen = all().filter(|attempt| attempt.name.contains(&chosen) && attempt.has_steps());
+    for (number, attempt) in chosen.filter(|attempt| !is_left_out(attempt.name)).enumerate() {
+        let held = play(&mut product, number, attempt)
+            .and_then(|said| attempt.outcome(product.world(), &said).with_context(|| said));
+        match held {
+            Ok(Outcome::Held) => {}
+            Ok(Outcome::Broke) => faults.push(format!("{}: broke", attempt.name)),
+            Err(error) => faults.push(format!("{}: {error:#}", attempt.name)),
+        }
+    }
+    ensure!(faults.is_empty(), "{}", faults.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn a_dead_network_process_has_a_successor_at_once() -> Result<()> {
+    let test = "a_dead_network_process_has_a_successor_at_once";
+    let Some(world) = World::shared(test)? else { return Ok(()) };
+    let product = Product::start(world)?;
+    let rules = &["allow allowed.example", "allow *.allowed.example"];
+    product.create("steady", Policy::Custom(rules))?;
+    product.begin("steady", &program(BREAKS))?;
+    product.tell("steady")?;
+    let dead = product.kill("__network")?;
+    let said = product.said("steady", "BROKE|HELD|Error")?;
+    ensure!(said.contains("HELD"), "a connection outlived its carrier: {said}");
+    let gap = said.split_whitespace().find_map(|word| word.parse().ok()).context("no time")?;
+    ensure!(Duration::from_millis(gap) < GAP, "nobody served for {gap} ms");
+    ensure!(product.part("__network")? != dead, "it is the one that was killed");
+    let said = product.python("steady", &program(ALLOWED_WORKS))?;
+    ensure!(said.starts_with("WORKS"), "{said}");
+    Ok(())
+}
