@@ -173,8 +173,9 @@ impl Engine {
                 return Ok(());
             }
             let said = clipped(outcome.stderr.text.trim());
+            let hint = outcome.refused.unwrap_or_else(|| "look at the address".to_owned());
             Err(Error::unavailable(format!("the repository was not cloned: {said}"))
-                .with_hint("look at the address and at the network's rules"))
+                .with_hint(hint))
         })
     }
 

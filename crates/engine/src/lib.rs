@@ -40,7 +40,7 @@ pub use executions::{Attach, ExecutionRecord, Output, OutputRequest};
 pub mod toolbox;
 
 mod network;
-pub use network::{Refused, destination};
+pub use network::{Refused, destination, refused_sentence};
 
 mod audit;
 pub use audit::{AuditVerdict, ListAudit};

@@ -155,5 +155,20 @@ pub fn destination(connection: &Connection) -> String {
     }
 }
 
+/// What a sandbox's network refused, and how a person can allow it; none when nothing was.
+pub fn refused_sentence(sandbox: &Sandbox, refusals: &[Connection]) -> Option<String> {
+    let mut all: Vec<String> = refusals.iter().map(destination).collect();
+    all.sort();
+    all.dedup();
+    let first = all.first()?;
+    Some(format!(
+        "The network `{}` refused {}. Ask the user before anything else; they can allow it with \
+         `infield net allow {} {first}`.",
+        sandbox.spec.network.as_str(),
+        all.join(", "),
+        sandbox.spec.name
+    ))
+}
+
 #[cfg(test)]
 mod tests;

@@ -168,9 +168,13 @@ async def repository(its, here):
     expect("the first; $(touch /tmp/pasted)" in await git("log"), "the commit is not in the log")
     await git("checkout", branch="topic", create=True)
     expect("topic" in await git("branch"), "the branch is not listed")
-    remote = {"operation": "clone", "repository_url": "https://example.org/x.git", **here}
-    refused = await its.refusal("git_operation", remote)
+    remote = {"operation": "clone", "repository_url": "https://example.org/x.git"}
+    denied = await its.facts("git_operation", {**remote, **here})
+    expect(not denied["success"] and "example.org:443" in denied["message"], denied)
+    alone = await its.facts("create_sandbox", {"name": name(), "network": "none"})
+    refused = await its.refusal("git_operation", {**remote, "sandbox_id": alone["sandbox_id"]})
     expect("network" in refused, refused)
+    await its.facts("delete_sandbox", {"sandbox_id": alone["sandbox_id"]})
 
 
 async def refusals(its):
@@ -184,7 +188,7 @@ async def refusals(its):
     expect("`read`, `write`" in choice and "did you mean `read`?" in choice, choice)
     tongue = await its.refusal("execute_code", {"code": "1", "language": "cobol"})
     expect("python" in tongue, tongue)
-    net = await its.refusal("create_sandbox", {"network": "public"})
+    net = await its.refusal("create_sandbox", {"network": "all"})
     expect("none" in net, net)
 
 

@@ -15,6 +15,7 @@ pub(crate) use crate::toolbox::git::remote::check as check_remote;
 use crate::toolbox::git::remote::without_credentials;
 use crate::{
     Collect, CommandLine, Engine, HIGHEST_MAX_CHARS, Outcome, RunOptions, Shown, Target, TimeLimit,
+    refused_sentence,
 };
 
 /// Transports that git may use at all; `ext` and others run programs of the remote's choice.
@@ -126,6 +127,8 @@ pub struct GitOutcome {
     pub stdout: Shown,
     /// What it wrote to standard error.
     pub stderr: Shown,
+    /// What the network refused meanwhile, as a sentence.
+    pub refused: Option<String>,
 }
 
 impl Engine {
@@ -445,12 +448,14 @@ fn outcome(collected: Outcome, timeout_ms: u64) -> Result<GitOutcome> {
         return Err(Error::timeout(format!("git took longer than {} s", timeout_ms / 1_000))
             .with_hint("allow it more time"));
     }
+    let refused = refused_sentence(&collected.sandbox, &collected.refusals);
     let shown = |shown: Shown| Shown { text: without_credentials(&shown.text), ..shown };
     Ok(GitOutcome {
         success: ending.exit_code == 0,
         exit_code: ending.exit_code,
         stdout: shown(collected.stdout),
         stderr: shown(collected.stderr),
+        refused,
     })
 }
 

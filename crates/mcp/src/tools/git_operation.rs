@@ -162,7 +162,9 @@ fn facts(outcome: &GitOutcome) -> Facts {
     let message = if outcome.success {
         "Done.".to_owned()
     } else {
-        format!("git ended with exit code {}; output says why.", outcome.exit_code)
+        let refused = outcome.refused.as_ref().map(|refused| format!(" {refused}"));
+        let code = outcome.exit_code;
+        format!("git ended with exit code {code}; output says why.{}", refused.unwrap_or_default())
     };
     Facts { success: outcome.success, output, exit_code: outcome.exit_code, message }
 }

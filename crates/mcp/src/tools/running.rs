@@ -9,7 +9,7 @@ use infield_domain::command::{OnDisconnect, Stdin, StoppedBy};
 use infield_domain::{GuestPath, Result as DomainResult};
 use infield_engine::{
     Collect, CreateSandbox, DEFAULT_MAX_CHARS, HIGHEST_MAX_CHARS, Outcome, Plot, Progress, Run,
-    RunOptions, Status, Target, TimeLimit, destination,
+    RunOptions, Status, Target, TimeLimit, refused_sentence,
 };
 use rmcp::model::ContentBlock;
 use schemars::JsonSchema;
@@ -233,28 +233,15 @@ fn message(outcome: &Outcome) -> String {
         (None, None, 0) => "Done.".to_owned(),
         (None, None, code) => format!("The program ended with exit code {code}."),
     };
-    message.push_str(&refused(outcome));
+    if let Some(refused) = refused_sentence(&outcome.sandbox, &outcome.refusals) {
+        message.push_str(&format!(" {refused}"));
+    }
     if outcome.temporary {
         message.push_str(" The throw-away sandbox is gone with its files.");
     } else if let Some(life) = life(outcome) {
         message.push_str(&life);
     }
     message
-}
-
-/// What the network refused, and how a person can allow it.
-fn refused(outcome: &Outcome) -> String {
-    let mut all: Vec<String> = outcome.refusals.iter().map(destination).collect();
-    all.sort();
-    all.dedup();
-    let Some(first) = all.first() else { return String::new() };
-    let network = outcome.sandbox.spec.network.as_str();
-    let sandbox = &outcome.sandbox.spec.name;
-    format!(
-        " The network `{network}` refused {}. Ask the user before anything else; they can allow it \
-         with `infield net allow {sandbox} {first}`.",
-        all.join(", ")
-    )
 }
 
 fn life(outcome: &Outcome) -> Option<String> {
