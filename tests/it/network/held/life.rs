@@ -1,5 +1,5 @@
 //! Attempts in the course of a sandbox's life: what it goes through comes before the script, or
-//! while the script waits for it.
+//! while the script waits for it. Forks and snapshots are passed over until there are any.
 
 use std::time::{Duration, Instant};
 
