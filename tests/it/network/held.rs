@@ -2,7 +2,8 @@
 //! goes on to work: a network that is dead holds everything and proves nothing.
 //!
 //! Attempts with the same policy share a sandbox, and one that uses up what others need has its
-//! own. What went out is looked at when all of them are over: late bytes count too.
+//! own. Floods, which starve others, are not made here yet. What went out is looked at when all of
+//! them are over: late bytes count too.
 
 mod life;
 
