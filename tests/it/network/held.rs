@@ -27,7 +27,6 @@ const ROUND: usize = 12;
 /// Attempts that are not made here, each with the reason.
 #[rustfmt::skip]
 const LEFT_OUT: &[(&str, &str)] = &[
-    ("cannot_change_the_name_after_a_retry", "the hello that a server asks for again is not looked at"),
     ("cannot_pass_its_total", "no command sets that ceiling yet"),
     ("cannot_pass_its_bandwidth", "no command sets that ceiling yet"),
     ("cannot_lose_the_policy_by_a_pause", "no command pauses a sandbox yet"),

@@ -36,11 +36,12 @@ pub(crate) struct SandboxOptions {
     /// What it may reach: `none`, `limited` (package registries and public git hosts) or `public`
     #[arg(long, alias = "net", value_name = "NETWORK")]
     network: Option<String>,
-    /// What it may reach besides, such as `pypi.org:443`, `*.example.org` or `10.1.2.3:5432`
-    #[arg(long, value_name = "TARGET", value_delimiter = ',')]
+    /// What it may reach besides, such as `example.org:80,443`, `*.example.org` or `10.1.2.3:5432`;
+    /// can be repeated
+    #[arg(long, value_name = "TARGET")]
     allow: Vec<String>,
     /// What it may not reach in any case
-    #[arg(long, value_name = "TARGET", value_delimiter = ',')]
+    #[arg(long, value_name = "TARGET")]
     deny: Vec<String>,
     /// The user inside that programs run as
     #[arg(short, long, value_name = "USER")]

@@ -58,11 +58,11 @@ struct SetArgs {
     /// `none`, `limited` or `public`; the server's setting when missing
     #[arg(value_name = "NETWORK")]
     network: Option<String>,
-    /// What it may reach besides
-    #[arg(long, value_name = "TARGET", value_delimiter = ',')]
+    /// What it may reach besides; can be repeated
+    #[arg(long, value_name = "TARGET")]
     allow: Vec<String>,
-    /// What it may not reach in any case
-    #[arg(long, value_name = "TARGET", value_delimiter = ',')]
+    /// What it may not reach in any case; can be repeated
+    #[arg(long, value_name = "TARGET")]
     deny: Vec<String>,
     #[command(flatten)]
     format: Format,
