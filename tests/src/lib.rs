@@ -95,6 +95,11 @@ impl Home {
         self
     }
 
+    /// The defence that is left out in it.
+    pub fn left_out(&self) -> Option<&str> {
+        self.without.as_deref()
+    }
+
     /// Where it is.
     pub fn path(&self) -> PathBuf {
         self.folder.path().join("home")

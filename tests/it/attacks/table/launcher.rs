@@ -182,7 +182,9 @@ fn start<T>(
 }
 
 fn make_folder(stage: &Stage, name: &str, place: impl Fn(&Path) -> PathBuf) -> Result<Outcome> {
-    start(stage, sandbox(name), |home, _| {
+    // One on disk has a folder before anything else, whatever becomes of the start.
+    let request = Start { layer: LayerPlace::Disk, ..sandbox(name) };
+    start(stage, request, |home, _| {
         let place = place(home);
         let made = place.exists();
         if place.is_dir() {
