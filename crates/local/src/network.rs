@@ -54,11 +54,16 @@ pub struct Network {
 
 impl Network {
     /// Makes the handle and the task behind it. `sockets` brings the first socket and each later
-    /// one.
-    pub fn new(sockets: mpsc::Receiver<OwnedFd>, settings: Settings) -> (Arc<Self>, Link) {
+    /// one; `first_number` is random, so that an answer to a daemon that died is never taken for an
+    /// answer to the next one on the same socket.
+    pub fn new(
+        sockets: mpsc::Receiver<OwnedFd>,
+        settings: Settings,
+        first_number: u64,
+    ) -> (Arc<Self>, Link) {
         let (questions, asked) = mpsc::channel(QUEUE);
         let (reporter, reports) = mpsc::channel(REPORTS);
-        let link = Link::new(asked, sockets, reporter, settings);
+        let link = Link::new(asked, sockets, reporter, (settings, first_number));
         let network = Self {
             questions,
             served: Mutex::default(),

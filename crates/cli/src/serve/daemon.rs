@@ -159,7 +159,7 @@ async fn serve(handed: Handed) -> Result<()> {
     let (networks, brought) = sockets(network);
     let Networking { limited, resolvers, .. } = setup.networking.clone();
     let (network, network_link) =
-        Network::new(brought, infield_net::control::Settings { limited, resolvers });
+        Network::new(brought, infield_net::control::Settings { limited, resolvers }, random()?);
     let local = Arc::new(Local::new(launcher, network, home));
     let provider: Arc<dyn Provider> = Arc::clone(&local) as _;
     let engine = Engine::open(store, Arc::clone(&provider), settings(&setup))?;

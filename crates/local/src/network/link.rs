@@ -43,7 +43,7 @@ impl Link {
         questions: mpsc::Receiver<Question>,
         sockets: mpsc::Receiver<OwnedFd>,
         reports: mpsc::Sender<(SandboxId, Vec<Connection>)>,
-        settings: Settings,
+        (settings, first_number): (Settings, u64),
     ) -> Self {
         Self {
             questions,
@@ -51,7 +51,7 @@ impl Link {
             reports,
             settings,
             fresh: Arc::default(),
-            next_number: 1,
+            next_number: first_number,
             pending: HashMap::new(),
             outbox: VecDeque::new(),
             report: None,
