@@ -16,6 +16,7 @@ use crate::sys;
 const CHANNEL: RawFd = 3;
 const LAYER: RawFd = 4;
 const FIRST_ATTACH: RawFd = 5;
+
 /// The agent's descriptors. None of them reaches a command.
 pub(crate) struct Inherited {
     /// Nothing to read.

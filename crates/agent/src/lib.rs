@@ -1,8 +1,8 @@
 //! The program that runs as pid 1 inside a sandbox.
 //!
 //! It starts commands, keeps what they write, and works with files, for whoever connects to the
-//! listening socket that the launcher sent. It trusts nobody: not the guest's processes around it, and
-//! not the bytes of a connection beyond what [`infield_protocol`] says.
+//! listening socket that the launcher sent. It trusts nobody: not the guest's processes around
+//! it, and not the bytes of a connection beyond what [`infield_protocol`] says.
 
 mod account;
 mod command;

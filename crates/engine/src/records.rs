@@ -91,8 +91,8 @@ impl Records {
         Ok(Self { queue, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Does something with the store and waits for what comes of it.
-    /// It is in its turn when this returns, whether or not the answer is awaited.
+    /// Does something with the store; what comes of it can be waited for. It has its turn when
+    /// this returns, before the future is ever polled.
     pub(crate) fn call<T, Work>(
         &self,
         work: Work,

@@ -40,7 +40,8 @@ pub(crate) fn movement(
     let (engine, sandbox) = (engine.clone(), sandbox.clone());
     async move {
         // What is meant is on record before the provider is asked for it, so that whoever comes
-        // after a crash in the middle goes on with it. A creation was recorded by its maker.
+        // after a crash in the middle goes on with it. A creation is recorded by its maker
+        // meanwhile: nobody has heard of what has no record yet, and a recovery removes it.
         if sandbox.state != State::Creating
             && let Err(error) = engine.records().call(|_| Ok(())).await
         {

@@ -152,6 +152,22 @@ async fn what_has_no_network_brings_no_repository() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_recorded_is_not_made() {
+    let f = fixture().await;
+    let known = f.create("web").await;
+    f.engine.delete_sandbox(&f.who, "web").await.expect("deleted");
+    // A row that only the database knows: its names are unique, so a second one is refused.
+    let id = crate::names::sandbox_id();
+    let sandbox = Sandbox { id, state: State::Running, ..known };
+    let row = infield_store::SandboxRow { sandbox, single_use: false };
+    let put = f.engine.records().call(move |store| store.insert_sandbox(&row));
+    put.await.expect("recorded");
+    f.engine.create_sandbox(&f.who, named("web")).await.expect_err("there is such a row");
+    assert_eq!(f.provider.count(), 0, "nothing is left of it");
+    assert!(f.engine.get_sandbox(&f.who, "web").await.is_err(), "nobody hears of it");
+}
+
+#[tokio::test]
 async fn every_mutation_leaves_one_record() {
     let f = fixture().await;
     let who = f.who.clone().for_request("req-1");
