@@ -14,7 +14,8 @@ const ID_ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// Random letters in an id: 16 of 5 bits, so 80 bits that nobody guesses.
 pub const ID_LETTERS: usize = 16;
 
-fn encode(random: [u8; ID_LETTERS]) -> String {
+/// A letter for each random byte, of which the low five bits count.
+pub(crate) fn letters(random: &[u8]) -> String {
     random.iter().map(|byte| char::from(ID_ALPHABET[usize::from(byte & 31)])).collect()
 }
 
@@ -65,7 +66,7 @@ macro_rules! random_id {
         impl $name {
             /// Makes an id of random bytes, of which the low five bits count.
             pub fn from_random(random: [u8; ID_LETTERS]) -> Self {
-                Self(format!(concat!($prefix, "{}"), encode(random)))
+                Self(format!(concat!($prefix, "{}"), letters(&random)))
             }
         }
 

@@ -12,6 +12,7 @@ pub mod isolation;
 pub mod lifecycle;
 pub mod network;
 pub mod sandbox;
+pub mod secret;
 
 pub mod command;
 pub mod files;

@@ -12,8 +12,9 @@ use crate::guest::{ByteStream, Guest};
 use crate::image::Image;
 use crate::isolation::{Enforcement, Host};
 use crate::lifecycle::Cause;
-use crate::network::{Connection, Policy, Traffic};
+use crate::network::{Connection, Pattern, Policy, Traffic};
 use crate::sandbox::{Millis, Spec, Usage};
+use crate::secret::{Given, Sealed, SecretName, Value};
 use crate::{ImageName, Result, SandboxId};
 
 /// A sandbox that runs.
@@ -48,10 +49,21 @@ pub trait Provider: Send + Sync {
     fn name(&self) -> &'static str;
     /// What this provider can enforce.
     fn probe(&self) -> BoxFuture<'_, Result<Host>>;
-    /// Makes and starts a sandbox. A failure leaves nothing behind and names the phase.
-    fn create<'a>(&'a self, id: &'a SandboxId, spec: &'a Spec) -> BoxFuture<'a, Result<Running>>;
-    /// Starts a stopped sandbox from its saved layer.
-    fn start<'a>(&'a self, id: &'a SandboxId, spec: &'a Spec) -> BoxFuture<'a, Result<Running>>;
+    /// Makes and starts a sandbox that can use these secrets. A failure leaves nothing behind and
+    /// names the phase.
+    fn create<'a>(
+        &'a self,
+        id: &'a SandboxId,
+        spec: &'a Spec,
+        secrets: &'a [Given],
+    ) -> BoxFuture<'a, Result<Running>>;
+    /// Starts a stopped sandbox from its saved layer, with these secrets.
+    fn start<'a>(
+        &'a self,
+        id: &'a SandboxId,
+        spec: &'a Spec,
+        secrets: &'a [Given],
+    ) -> BoxFuture<'a, Result<Running>>;
     /// Ends every process and saves the layer to disk before it answers; within ten seconds.
     fn stop<'a>(&'a self, id: &'a SandboxId, spec: &'a Spec) -> BoxFuture<'a, Result<()>>;
     /// Removes everything, in whatever condition it is; within ten seconds.
@@ -65,6 +77,21 @@ pub trait Provider: Send + Sync {
     /// Puts another policy in force for a running sandbox. Connections that no longer fit are cut
     /// before it answers.
     fn set_network<'a>(&'a self, id: &'a SandboxId, to: &'a Policy) -> BoxFuture<'a, Result<()>>;
+    /// Seals a value for a secret of this name and these hosts: with another name or another host
+    /// it cannot be opened.
+    fn seal_secret<'a>(
+        &'a self,
+        name: &'a SecretName,
+        hosts: &'a [Pattern],
+        value: Value,
+    ) -> BoxFuture<'a, Result<Sealed>>;
+    /// Lets a running sandbox use these secrets from now on, and no others.
+    fn set_secrets<'a>(
+        &'a self,
+        id: &'a SandboxId,
+        spec: &'a Spec,
+        secrets: &'a [Given],
+    ) -> BoxFuture<'a, Result<()>>;
     /// What a running sandbox has moved; none for one without a network.
     fn traffic<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<Option<Traffic>>>;
     /// Waits for connections of a sandbox that are over or were refused. One caller at a time.

@@ -4,11 +4,13 @@ pub mod packet;
 
 mod launcher;
 mod network;
+mod opener;
 
 mod convert;
 mod disk;
 mod guest;
 mod import;
+mod trust;
 mod watch;
 mod wires;
 
@@ -16,5 +18,6 @@ mod provider;
 
 pub use launcher::{Launcher, Link};
 pub use network::{Link as NetworkLink, Network};
+pub use opener::Opener;
 pub use provider::Local;
 pub use wires::Wires;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use infield_domain::network::{Allowance, Connection, Policy, Traffic};
+use infield_domain::secret::Guarded;
 use infield_domain::{Error, Result, SandboxId};
 use infield_net::control::{Answer, Request, Settings};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -94,12 +95,13 @@ impl Network {
         &self,
         sandbox: &SandboxId,
         policy: &Policy,
+        secrets: Vec<Guarded>,
         Wires { listener, resolver }: Wires,
     ) -> Result<()> {
         let terms = Terms { policy: policy.clone(), allowance: Allowance::DEFAULT };
         self.lock().insert(sandbox.clone(), terms.clone());
         let Terms { policy, allowance } = terms;
-        let request = Request::Serve { sandbox: sandbox.clone(), policy, allowance };
+        let request = Request::Serve { sandbox: sandbox.clone(), policy, allowance, secrets };
         match self.ask(request, vec![listener, resolver]).await? {
             Answer::Done => Ok(()),
             Answer::Failed(why) => Err(Error::unavailable(format!(
@@ -107,6 +109,26 @@ impl Network {
             ))
             .with_hint("start the sandbox again")),
             Answer::Unknown | Answer::Serving(_) | Answer::Traffic(_) => Err(unexpected()),
+        }
+    }
+
+    /// Changes what secrets a sandbox can use; false where the sandbox is not served.
+    pub(crate) async fn guard(&self, sandbox: &SandboxId, secrets: Vec<Guarded>) -> Result<bool> {
+        let request = Request::Guard { sandbox: sandbox.clone(), secrets };
+        match self.ask(request, Vec::new()).await? {
+            Answer::Done => Ok(true),
+            Answer::Unknown => Ok(false),
+            Answer::Serving(_) | Answer::Traffic(_) | Answer::Failed(_) => Err(unexpected()),
+        }
+    }
+
+    /// Tells where connections are handed over whose TLS is opened.
+    pub(crate) async fn connect(&self, opener: OwnedFd) -> Result<()> {
+        match self.ask(Request::Opener, vec![opener]).await? {
+            Answer::Done => Ok(()),
+            Answer::Unknown | Answer::Serving(_) | Answer::Traffic(_) | Answer::Failed(_) => {
+                Err(unexpected())
+            }
         }
     }
 

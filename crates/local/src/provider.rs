@@ -13,9 +13,10 @@ use infield_domain::guest::Guest;
 use infield_domain::image::Image;
 use infield_domain::isolation::Host;
 use infield_domain::lifecycle::{Cause, Reason};
-use infield_domain::network::{Connection, Policy, Traffic};
+use infield_domain::network::{Connection, Pattern, Policy, Traffic};
 use infield_domain::provider::{Found, ImageSource, Provider, Running};
 use infield_domain::sandbox::{Millis, Spec, Usage};
+use infield_domain::secret::{Given, Sealed, SecretName, Value};
 use infield_domain::{Error, ImageName, Kind, Result, SandboxId};
 use infield_jail::request::{self, Answer, Request};
 use tokio::io::unix::AsyncFd;
@@ -24,9 +25,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use crate::disk::{self, Allowance, Free, Gauges};
 use crate::launcher::{Launcher, Reply};
 use crate::network::Network;
+use crate::opener::{self, Opener};
 use crate::watch::Watches;
 use crate::wires::{self, Brought, Wires};
-use crate::{convert, guest, import};
+use crate::{convert, guest, import, trust};
 
 /// The longest that each kind of work may take, the wait for a new launcher included.
 mod limit {
@@ -49,6 +51,7 @@ const NOTICE: Duration = Duration::from_secs(2);
 pub struct Local {
     launcher: Launcher,
     network: Arc<Network>,
+    opener: Arc<Opener>,
     home: Arc<OwnedFd>,
     watches: Watches,
     gauges: Mutex<Gauges>,
@@ -56,17 +59,27 @@ pub struct Local {
 
 impl Local {
     /// Makes the provider. `home` is the open data directory.
-    pub fn new(launcher: Launcher, network: Arc<Network>, home: Arc<OwnedFd>) -> Self {
-        Self { launcher, network, home, watches: Watches::default(), gauges: Mutex::default() }
+    pub fn new(
+        launcher: Launcher,
+        (network, opener): (Arc<Network>, Arc<Opener>),
+        home: Arc<OwnedFd>,
+    ) -> Self {
+        let (watches, gauges) = (Watches::default(), Mutex::default());
+        Self { launcher, network, opener, home, watches, gauges }
     }
 
-    /// Serves every sandbox anew when launcher or network process have been started again. Never
-    /// ends.
+    /// Serves every sandbox anew when launcher, network process or opener have been started again.
+    /// Never ends.
     pub async fn keep_network(&self) {
         let mut launchers = self.launcher.count();
         loop {
             tokio::select! {
-                () = self.network.started() => {}
+                () = self.network.started() => opener::connect(&self.network, &self.opener).await,
+                () = self.opener.started() => {
+                    opener::connect(&self.network, &self.opener).await;
+                    self.restore_secrets().await;
+                    continue;
+                }
                 changed = launchers.changed() => if changed.is_err() {
                     return std::future::pending().await;
                 },
@@ -82,7 +95,10 @@ impl Local {
     /// Has a sandbox that runs served, with the sockets that its launcher has now.
     async fn serve(&self, id: &SandboxId, policy: &Policy) -> Result<()> {
         match self.wires(id).await? {
-            Some(wires) => self.network.serve(id, policy, wires).await,
+            Some(wires) => {
+                let secrets = self.opener.guarded(id);
+                self.network.serve(id, policy, secrets, wires).await
+            }
             None if *policy == Policy::None => Ok(()),
             None => Err(Error::conflict(format!("sandbox `{id}` was started without a network"))
                 .with_hint("stop it, change its network, then start it")),
@@ -145,10 +161,10 @@ impl Local {
         self.gauges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn run(&self, id: &SandboxId, spec: &Spec) -> Result<Running> {
+    async fn run(&self, id: &SandboxId, spec: &Spec, secrets: &[Given]) -> Result<Running> {
         let request = Request::Start(convert::start(id, spec));
         let (running, _) = self.started(id, self.launcher.ask(request, limit::START).await?)?;
-        if let Err(error) = self.serve(id, &spec.network).await {
+        if let Err(error) = self.put_in_force(id, spec, secrets).await {
             // A start whose policy cannot be applied is none.
             let stop = Request::Stop { sandbox: id.as_str().to_owned() };
             done(self.launcher.ask(stop, limit::STOP).await?)?;
@@ -156,6 +172,44 @@ impl Local {
             return Err(error);
         }
         Ok(running)
+    }
+
+    async fn put_in_force(&self, id: &SandboxId, spec: &Spec, secrets: &[Given]) -> Result<()> {
+        let authority = match secrets {
+            [] => None,
+            secrets => Some(self.opener.provision(id, secrets).await?),
+        };
+        self.serve(id, &spec.network).await?;
+        match authority {
+            Some(pem) => trust::establish(&*self.guest(id), &pem).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Gives a new opener what every sandbox has, and every sandbox its new authority.
+    async fn restore_secrets(&self) {
+        for (id, secrets) in self.opener.expected() {
+            let restored = async {
+                let pem = self.opener.provision(&id, &secrets).await?;
+                trust::establish(&*self.guest(&id), &pem).await
+            };
+            if let Err(error) = restored.await {
+                tracing::warn!(sandbox = %id, %error, "a sandbox is without its secrets");
+            }
+        }
+    }
+
+    async fn change_secrets(&self, id: &SandboxId, spec: &Spec, secrets: &[Given]) -> Result<()> {
+        if secrets.is_empty() {
+            self.opener.forget(id).await;
+        } else {
+            let pem = self.opener.provision(id, secrets).await?;
+            trust::establish(&*self.guest(id), &pem).await?;
+        }
+        if self.network.guard(id, self.opener.guarded(id)).await? {
+            return Ok(());
+        }
+        self.serve(id, &spec.network).await
     }
 
     fn started(&self, id: &SandboxId, reply: Reply) -> Result<(Running, Arc<AsyncFd<OwnedFd>>)> {
@@ -178,6 +232,7 @@ impl Local {
         self.watches.remove(id);
         self.gauges().remove(id);
         self.network.forget(id).await;
+        self.opener.forget(id).await;
     }
 
     /// The first process of a sandbox; none when the launcher knows that it does not run.
@@ -309,12 +364,22 @@ impl Provider for Local {
         })
     }
 
-    fn create<'a>(&'a self, id: &'a SandboxId, spec: &'a Spec) -> BoxFuture<'a, Result<Running>> {
-        Box::pin(self.run(id, spec))
+    fn create<'a>(
+        &'a self,
+        id: &'a SandboxId,
+        spec: &'a Spec,
+        secrets: &'a [Given],
+    ) -> BoxFuture<'a, Result<Running>> {
+        Box::pin(self.run(id, spec, secrets))
     }
 
-    fn start<'a>(&'a self, id: &'a SandboxId, spec: &'a Spec) -> BoxFuture<'a, Result<Running>> {
-        Box::pin(self.run(id, spec))
+    fn start<'a>(
+        &'a self,
+        id: &'a SandboxId,
+        spec: &'a Spec,
+        secrets: &'a [Given],
+    ) -> BoxFuture<'a, Result<Running>> {
+        Box::pin(self.run(id, spec, secrets))
     }
 
     fn stop<'a>(&'a self, id: &'a SandboxId, _spec: &'a Spec) -> BoxFuture<'a, Result<()>> {
@@ -349,6 +414,9 @@ impl Provider for Local {
             if let Err(error) = self.network.keep_only(&living).await {
                 tracing::warn!(%error, "the network may serve sandboxes that are gone");
             }
+            if let Err(error) = self.opener.keep_only(&living).await {
+                tracing::warn!(%error, "secrets of sandboxes that are gone may still be open");
+            }
             Ok(all)
         })
     }
@@ -373,6 +441,24 @@ impl Provider for Local {
         Box::pin(async move {
             if self.network.change(id, to).await? { Ok(()) } else { self.serve(id, to).await }
         })
+    }
+
+    fn seal_secret<'a>(
+        &'a self,
+        name: &'a SecretName,
+        hosts: &'a [Pattern],
+        value: Value,
+    ) -> BoxFuture<'a, Result<Sealed>> {
+        Box::pin(async move { self.opener.seal(name, hosts, &value).await })
+    }
+
+    fn set_secrets<'a>(
+        &'a self,
+        id: &'a SandboxId,
+        spec: &'a Spec,
+        secrets: &'a [Given],
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.change_secrets(id, spec, secrets))
     }
 
     fn traffic<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<Option<Traffic>>> {

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 
 use infield_domain::SandboxId;
 use infield_domain::network::{Allowance, Connection, Policy, Rule, Traffic};
+use infield_domain::secret::Guarded;
 use serde::{Deserialize, Serialize};
 
 /// Bytes of one packet at most.
@@ -40,7 +41,19 @@ pub enum Request {
         policy: Policy,
         /// How much.
         allowance: Allowance,
+        /// The secrets that it can use.
+        secrets: Vec<Guarded>,
     },
+    /// Changes what secrets a sandbox can use, and cuts what no longer fits. Answer:
+    /// [`Answer::Done`], or [`Answer::Unknown`].
+    Guard {
+        /// Which.
+        sandbox: SandboxId,
+        /// The secrets that it can use.
+        secrets: Vec<Guarded>,
+    },
+    /// The socket of the process that opens TLS comes along. Answer: [`Answer::Done`].
+    Opener,
     /// Changes policy and ceilings, and cuts what no longer fits. Answer: [`Answer::Done`], or
     /// [`Answer::Unknown`].
     Change {

@@ -14,6 +14,7 @@
 //! ```
 
 pub mod control;
+pub mod handover;
 pub mod packet;
 mod run;
 
@@ -22,6 +23,7 @@ mod dns;
 mod inspect;
 mod journal;
 mod names;
+mod opening;
 mod refusal;
 mod relay;
 mod sandbox;
@@ -31,3 +33,4 @@ mod web;
 
 pub use names::RESOLVER;
 pub use run::run;
+pub use web::check;

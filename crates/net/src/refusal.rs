@@ -8,6 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use infield_domain::SandboxId;
+use infield_domain::secret::STRAY;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -39,6 +40,13 @@ pub(crate) struct Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { sandbox, host, port, policy, why } = self;
+        if why.starts_with(STRAY) {
+            return write!(
+                out,
+                "infield refused the request to {host}:{port}: {why}; values of secrets go to the \
+                 hosts that their secrets name, over TLS, and nowhere else"
+            );
+        }
         write!(
             out,
             "infield refused the connection to {host}:{port} under the network policy \

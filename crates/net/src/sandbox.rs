@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use infield_domain::SandboxId;
 use infield_domain::network::{Allowance, Destination, DomainName, Policy, Rule, Traffic, Verdict};
+use infield_domain::secret::Guarded;
 use tokio::sync::watch;
 
 use crate::dns::Limits;
 use crate::journal::Journal;
 use crate::names::Names;
+use crate::opening::Opener;
 
 /// A policy with everything that it refers to.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub(crate) struct Rules {
     pub(crate) policy: Policy,
     pub(crate) limited: Arc<[Rule]>,
     pub(crate) allowance: Allowance,
+    /// The secrets whose hosts are not spoken to but through the process that has their values.
+    pub(crate) secrets: Arc<[Guarded]>,
 }
 
 impl Rules {
@@ -29,6 +33,11 @@ impl Rules {
         port: u16,
     ) -> Verdict<'_> {
         self.policy.decide(&self.limited, &Destination { name, address, port })
+    }
+
+    /// Whether TLS for a name is opened, because a secret names it.
+    pub(crate) fn opens(&self, name: &DomainName) -> bool {
+        self.secrets.iter().any(|secret| secret.names(name))
     }
 
     /// Whether a name may be looked up.
@@ -49,6 +58,8 @@ pub(crate) struct Sandbox {
     pub(crate) lookups: Limits,
     /// What was moved.
     pub(crate) counters: Counters,
+    /// The way to who opens TLS.
+    pub(crate) opener: Arc<Opener>,
     /// What is told to the daemon.
     pub(crate) journal: Journal,
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use infield_domain::SandboxId;
 use infield_domain::network::{Allowance, Policy, Rule};
+use infield_domain::secret::Guarded;
 use tokio::io::{Interest, unix::AsyncFd};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{Notify, watch};
@@ -19,6 +20,7 @@ use crate::control::{Answer, FromNetwork, PACKET_BYTES, Request, Settings, ToNet
 use crate::dns::Limits;
 use crate::journal::Journal;
 use crate::names::Names;
+use crate::opening::Opener;
 use crate::sandbox::{Counters, Rules, Sandbox};
 use crate::upstream::Upstream;
 use crate::{accept, dns, packet};
@@ -119,6 +121,7 @@ struct State {
     served: HashMap<SandboxId, Served>,
     limited: Arc<[Rule]>,
     upstream: Option<Arc<Upstream>>,
+    opener: Arc<Opener>,
     /// Somebody wrote into a journal.
     news: Arc<Notify>,
     outbox: VecDeque<Vec<u8>>,
@@ -151,16 +154,30 @@ impl State {
         match request {
             Request::Inventory => Answer::Serving(self.served.keys().cloned().collect()),
             Request::Configure(settings) => self.configure(settings),
-            Request::Serve { sandbox, policy, allowance } => {
-                let served = self.serve(sandbox, policy, allowance, sockets);
+            Request::Serve { sandbox, policy, allowance, secrets } => {
+                let rules = self.rules(policy, allowance, secrets.into());
+                let served = self.serve(sandbox, rules, sockets);
                 served.map_or_else(|error| Answer::Failed(error.to_string()), |()| Answer::Done)
             }
             Request::Change { sandbox, policy, allowance } => {
-                let rules = self.rules(policy, allowance);
-                self.served.get(&sandbox).map_or(Answer::Unknown, |served| {
-                    served.sandbox.rules.send_replace(rules);
-                    Answer::Done
-                })
+                let Some(served) = self.served.get(&sandbox) else { return Answer::Unknown };
+                let secrets = Arc::clone(&served.sandbox.rules().secrets);
+                served.sandbox.rules.send_replace(self.rules(policy, allowance, secrets));
+                Answer::Done
+            }
+            Request::Guard { sandbox, secrets } => {
+                let Some(served) = self.served.get(&sandbox) else { return Answer::Unknown };
+                served.sandbox.rules.send_modify(|rules| {
+                    let Rules { policy, limited, allowance, .. } = &**rules;
+                    let (policy, limited) = (policy.clone(), Arc::clone(limited));
+                    let (allowance, secrets) = (*allowance, secrets.into());
+                    *rules = Arc::new(Rules { policy, limited, allowance, secrets });
+                });
+                Answer::Done
+            }
+            Request::Opener => {
+                self.opener.replace(sockets.into_iter().next());
+                Answer::Done
             }
             Request::Forget { sandbox } => {
                 if let Some(served) = self.served.remove(&sandbox) {
@@ -185,18 +202,21 @@ impl State {
         Answer::Done
     }
 
-    fn rules(&self, policy: Policy, allowance: Allowance) -> Arc<Rules> {
-        Arc::new(Rules { policy, limited: self.limited.clone(), allowance })
+    fn rules(
+        &self,
+        policy: Policy,
+        allowance: Allowance,
+        secrets: Arc<[Guarded]>,
+    ) -> Arc<Rules> {
+        Arc::new(Rules { policy, limited: self.limited.clone(), allowance, secrets })
     }
 
     fn serve(
         &mut self,
         id: SandboxId,
-        policy: Policy,
-        allowance: Allowance,
+        rules: Arc<Rules>,
         sockets: Vec<OwnedFd>,
     ) -> io::Result<()> {
-        let rules = self.rules(policy, allowance);
         if let Some(served) = self.served.get_mut(&id) {
             served.sandbox.rules.send_replace(rules);
             return if sockets.is_empty() { Ok(()) } else { served.add(sockets) };
@@ -209,6 +229,7 @@ impl State {
             names: Names::default(),
             lookups: Limits::default(),
             counters: Counters::default(),
+            opener: self.opener.clone(),
             journal: Journal::new(self.news.clone()),
         });
         let mut served = Served { sandbox, upstream, tasks: VecDeque::new() };

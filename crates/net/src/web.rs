@@ -4,13 +4,14 @@
 //! site. Both sides are written anew from what was understood here, so nobody can hide a second
 //! request in how one ends. Bodies stream through; nothing is kept, cached or added.
 
-mod check;
+pub mod check;
+mod stray;
 mod stream;
 
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,6 +24,7 @@ use hyper::server::conn::http1 as server;
 use hyper::service::service_fn;
 use hyper::upgrade::{OnUpgrade, on};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use infield_domain::secret::Guarded;
 use tokio::io::copy_bidirectional_with_sizes;
 
 use crate::refusal::Refusal;
@@ -45,6 +47,8 @@ type Refuse<'a> = &'a (dyn Fn(&str) -> Refusal + Send + Sync);
 /// One connection between a client and its site.
 struct Visit<'a> {
     site: Site,
+    /// Whose placeholders may not leave in the clear.
+    secrets: Arc<[Guarded]>,
     refuse: Refuse<'a>,
     sender: Mutex<client::SendRequest<Incoming>>,
     /// Why a request was refused.
@@ -59,8 +63,8 @@ struct Visit<'a> {
 /// and the last one.
 pub(crate) async fn serve(
     site: Site,
-    client: Stream,
-    server: Stream,
+    secrets: Arc<[Guarded]>,
+    (client, server): (Stream, Stream),
     refuse: Refuse<'_>,
 ) -> Option<String> {
     let mut builder = client::Builder::new();
@@ -68,6 +72,7 @@ pub(crate) async fn serve(
     let (sender, upstream) = builder.handshake(TokioIo::new(server)).await.ok()?;
     let visit = Visit {
         site,
+        secrets,
         refuse,
         sender: Mutex::new(sender),
         refused: Mutex::default(),
@@ -108,11 +113,12 @@ async fn answer(
     visit: &Visit<'_>,
     mut request: Request<Incoming>,
 ) -> Result<Response<Body>, hyper::Error> {
-    if let Err(why) =
-        check::request(request.method(), request.uri(), request.headers(), &visit.site)
-    {
-        let text = format!("{}\n", (visit.refuse)(why));
-        lock(&visit.refused).get_or_insert(why.to_owned());
+    let checked =
+        check::request(request.method(), request.uri(), request.headers(), &visit.site);
+    let refused = checked.err().map(str::to_owned);
+    if let Some(why) = refused.or_else(|| stray::carried(&request, &visit.secrets)) {
+        let text = format!("{}\n", (visit.refuse)(&why));
+        lock(&visit.refused).get_or_insert(why);
         return Ok(notice(StatusCode::FORBIDDEN, text));
     }
     let wish = check::wish(&request);

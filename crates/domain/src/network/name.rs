@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Error, Result};
 
 /// Bytes of a name at most, without the final dot (RFC 1035, 2.3.4).
@@ -15,7 +17,8 @@ const MOST_LABEL: usize = 63;
 pub struct DomainName(String);
 
 /// One name, or with `*.` all names below one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Pattern {
     /// This name.
     Exact(DomainName),
@@ -85,6 +88,20 @@ impl FromStr for Pattern {
             }
             None => Ok(Self::Exact(text.parse()?)),
         }
+    }
+}
+
+impl TryFrom<String> for Pattern {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Pattern> for String {
+    fn from(pattern: Pattern) -> Self {
+        pattern.to_string()
     }
 }
 

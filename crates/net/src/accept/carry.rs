@@ -1,5 +1,6 @@
 //! One connection, from its judgement to its end.
 
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio::net::TcpStream;
 use super::Shared;
 use super::dial::{Failure, Route, connect, reason};
 use super::entry::Entry;
+use crate::handover::{Handover, Report};
 use crate::inspect::{self, First, Sight, Silence};
 use crate::relay::{self, Direction, End, Way};
 use crate::sandbox::Rules;
@@ -20,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const UNBOUNDED: Duration = Duration::from_secs(1 << 30);
 
 const SILENT: &str = "its first bytes took too long";
+const NOT_OPENED: &str = "a secret names its host, and the process that opens TLS is away";
 const SPOKEN: &str = "its server spoke before its request came";
 
 /// How a connection ended, unless both sides said all.
@@ -32,6 +35,8 @@ enum Stop {
     Broken(String),
     /// It speaks HTTP, and this is what it said so far.
     Web(First),
+    /// It is TLS for a secret host, and this is what it said so far.
+    Open(First),
 }
 
 /// A connection that is made on both sides.
@@ -42,6 +47,8 @@ struct Link<'a> {
     server: Arc<TcpStream>,
     /// Whether the client's bytes are looked at.
     is_inspected: bool,
+    /// Whether its TLS is opened.
+    is_opened: bool,
 }
 
 /// Carries a connection from its judgement to its end.
@@ -66,7 +73,7 @@ pub(super) async fn carry(shared: &Shared, entry: &Entry, client: TcpStream) {
             relay::reset(&client);
         }
         // It is served where it is found.
-        Err(Stop::Web(_)) => relay::reset(&client),
+        Err(Stop::Web(_) | Stop::Open(_)) => relay::reset(&client),
     }
 }
 
@@ -88,7 +95,8 @@ async fn open_and_exchange(
         Failure::Unreachable(why) => Stop::Broken(why),
     })?;
     let (client, server) = (Arc::clone(client), Arc::new(server));
-    let link = Link { shared, entry, client, server, is_inspected };
+    let is_opened = is_opened(&rules, entry);
+    let link = Link { shared, entry, client, server, is_inspected, is_opened };
     let ended = tokio::select! {
         biased;
         why = until_unfit(&link) => Err(Stop::Cut(why)),
@@ -97,6 +105,11 @@ async fn open_and_exchange(
     };
     if ended.is_err() {
         relay::reset(&link.server);
+        if link.is_opened {
+            // Others have these sockets too: what they still do reaches nobody.
+            relay::end(&link.client);
+            relay::end(&link.server);
+        }
     }
     match ended {
         Err(Stop::Broken(why)) => Err(Stop::Broken(format!("{}; {why}", route.reason))),
@@ -104,8 +117,17 @@ async fn open_and_exchange(
     }
 }
 
-/// Whether the policy goes by names, so that a connection by one is looked at.
+/// Whether TLS of this connection is opened, because a secret names its host.
+fn is_opened(rules: &Rules, entry: &Entry) -> bool {
+    entry.asked.name.as_ref().is_some_and(|name| rules.opens(name))
+}
+
+/// Whether a connection by a name is looked at: because the policy goes by names, or a secret.
 fn is_inspected(rules: &Rules, entry: &Entry) -> bool {
+    let may_stray = entry.asked.port == 80 && !rules.secrets.is_empty();
+    if entry.asked.name.is_some() && (may_stray || is_opened(rules, entry)) {
+        return true;
+    }
     match rules.policy {
         Policy::Limited | Policy::Custom(_) => entry.asked.name.is_some(),
         Policy::None | Policy::Public => false,
@@ -191,6 +213,9 @@ fn unfit(link: &Link<'_>, rules: &Rules) -> Option<String> {
     if !verdict.is_allowed() {
         return Some(format!("the policy changed: {}", reason(&verdict, address)));
     }
+    if is_opened(rules, link.entry) != link.is_opened {
+        return Some("the secrets of the sandbox changed".to_owned());
+    }
     let is_unseen = is_inspected(rules, link.entry) && !link.is_inspected;
     is_unseen.then(|| "the policy changed, and nobody looked at its first bytes".to_owned())
 }
@@ -199,6 +224,7 @@ fn unfit(link: &Link<'_>, rules: &Rules) -> Option<String> {
 async fn exchange(link: &Link<'_>, first: First, sight: Option<Sight>) -> Result<(), Stop> {
     let stop = match sight {
         Some(Sight::Http) => Stop::Web(first),
+        Some(Sight::Tls) if link.is_opened => Stop::Open(first),
         Some(sight) => {
             return tokio::try_join!(pass(link, first, sight), incoming(link)).map(drop);
         }
@@ -208,10 +234,11 @@ async fn exchange(link: &Link<'_>, first: First, sight: Option<Sight>) -> Result
         },
     };
     match stop {
-        Stop::Web(first) if link.entry.meter.bytes(Direction::In) > 0 => {
+        Stop::Web(first) | Stop::Open(first) if link.entry.meter.bytes(Direction::In) > 0 => {
             Err(Stop::Refused(first, SPOKEN.to_owned()))
         }
         Stop::Web(first) => browse(link, first).await,
+        Stop::Open(first) => opened(link, first).await,
         other => Err(other),
     }
 }
@@ -241,6 +268,7 @@ async fn late_look(link: &Link<'_>, mut first: First) -> Result<(), Stop> {
         Ok(Sight::Refused(why)) => Err(Stop::Refused(first, why.to_owned())),
         Err(Silence::Slow) => Err(Stop::Refused(first, SILENT.to_owned())),
         Ok(Sight::Http) => Err(Stop::Web(first)),
+        Ok(Sight::Tls) if link.is_opened => Err(Stop::Open(first)),
         Ok(sight) => pass(link, first, sight).await,
         // What ended before it could be told is no request, and no hello.
         Err(Silence::Ended) => pass(link, first, Sight::Bytes).await,
@@ -259,7 +287,8 @@ async fn browse(link: &Link<'_>, first: First) -> Result<(), Stop> {
     let client = web::Stream::counted(Arc::clone(&link.client), meter, first.bytes);
     let server = web::Stream::plain(Arc::clone(&link.server));
     let refuse = |why: &str| link.entry.refusal(why);
-    let refused = web::serve(site, client, server, &refuse).await;
+    let secrets = Arc::clone(&link.shared.sandbox.rules().secrets);
+    let refused = web::serve(site, secrets, (client, server), &refuse).await;
     if relay::is_spent(&link.shared.sandbox) {
         return Err(End::Spent.into());
     }
@@ -268,6 +297,46 @@ async fn browse(link: &Link<'_>, first: First) -> Result<(), Stop> {
     }
     refusal::close(&link.client).await;
     Ok(())
+}
+
+/// Hands a connection to who opens TLS, and counts what is told of it.
+async fn opened(link: &Link<'_>, first: First) -> Result<(), Stop> {
+    let Some(name) = &link.entry.asked.name else { return Ok(()) };
+    let (sandbox, meter) = (&link.shared.sandbox, &link.entry.meter);
+    let sockets = [link.client.as_fd(), link.server.as_fd()];
+    let handover = Handover {
+        sandbox: sandbox.id.clone(),
+        host: name.as_str().to_owned(),
+        port: link.entry.asked.port,
+        first: first.bytes.clone(),
+    };
+    let handed_over = sandbox.opener.hand_over(&handover, sockets).await;
+    let opened = handed_over.map_err(|error| {
+        tracing::warn!(%error, "a connection is not opened");
+        Stop::Refused(first, NOT_OPENED.to_owned())
+    })?;
+    loop {
+        match opened.next().await {
+            Some(Report::Moved { sent, received }) => {
+                for (direction, bytes) in [(Direction::Out, sent), (Direction::In, received)] {
+                    meter.moved(direction, usize::try_from(bytes).unwrap_or(usize::MAX));
+                }
+                if relay::is_spent(sandbox) {
+                    return Err(End::Spent.into());
+                }
+                meter.ready().await;
+                opened.grant(sent + received).await;
+            }
+            // Its client was told.
+            Some(Report::Refused(why)) => {
+                link.entry.end(Judgement::Refused, why);
+                return Ok(());
+            }
+            Some(Report::Broken(why)) => return Err(Stop::Broken(why)),
+            Some(Report::Done) => return Ok(()),
+            None => return Err(Stop::Broken("the process that opens TLS ended".to_owned())),
+        }
+    }
 }
 
 fn outgoing<'a>(link: &'a Link<'_>) -> Way<'a> {

@@ -31,7 +31,7 @@ pub(crate) struct Case {
 pub(crate) fn rules(texts: &[String], allowance: Allowance) -> Arc<Rules> {
     let rules: Vec<Rule> = texts.iter().map(|text| text.parse().expect("a rule")).collect();
     let policy = Policy::custom(rules).expect("few rules");
-    Arc::new(Rules { policy, limited: Arc::new([]), allowance })
+    Arc::new(Rules { policy, limited: Arc::new([]), allowance, secrets: Arc::new([]) })
 }
 
 /// Rules that allow the name, and the addresses that tests have servers on.
@@ -46,6 +46,7 @@ fn sandbox(rules: Arc<Rules>) -> Arc<Sandbox> {
         names: Default::default(),
         lookups: Default::default(),
         counters: Counters::default(),
+        opener: Arc::default(),
         journal: Journal::new(Arc::default()),
     })
 }

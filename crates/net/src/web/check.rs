@@ -10,14 +10,16 @@ use infield_domain::network::DomainName;
 
 /// The site that a connection is for.
 #[derive(Clone, Debug)]
-pub(crate) struct Site {
-    pub(crate) name: DomainName,
-    pub(crate) port: u16,
+pub struct Site {
+    /// Its name.
+    pub name: DomainName,
+    /// The port of the connection.
+    pub port: u16,
 }
 
 /// What a request wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
+pub enum Wish {
     /// An answer.
     Answer,
     /// To go on as a WebSocket.
@@ -39,7 +41,7 @@ impl Site {
 }
 
 /// Checks a request; why it is refused, if it is.
-pub(super) fn request(
+pub fn request(
     method: &Method,
     uri: &Uri,
     headers: &HeaderMap,
@@ -80,7 +82,7 @@ fn framing(headers: &HeaderMap) -> Result<(), ()> {
 }
 
 /// What a request wants. A WebSocket (RFC 6455, 4.1) is the one upgrade that passes.
-pub(super) fn wish<B>(request: &Request<B>) -> Wish {
+pub fn wish<B>(request: &Request<B>) -> Wish {
     let headers = request.headers();
     let mut upgrades = headers.get_all(UPGRADE).iter();
     let is_alone = match (upgrades.next(), upgrades.next()) {
@@ -97,7 +99,7 @@ pub(super) fn wish<B>(request: &Request<B>) -> Wish {
 }
 
 /// Makes a request what goes to the site.
-pub(super) fn forward<B>(request: &mut Request<B>, wish: Wish) {
+pub fn forward<B>(request: &mut Request<B>, wish: Wish) {
     // What a request wants done before its body is sent has been done here.
     request.headers_mut().remove(EXPECT);
     request.headers_mut().remove(TE);
@@ -108,7 +110,7 @@ pub(super) fn forward<B>(request: &mut Request<B>, wish: Wish) {
 }
 
 /// Makes a response what goes to the client; fails if it cannot be one.
-pub(super) fn response<B>(response: &mut Response<B>, wish: Wish) -> Result<(), ()> {
+pub fn response<B>(response: &mut Response<B>, wish: Wish) -> Result<(), ()> {
     framing(response.headers())?;
     let is_switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let goes_on = match (is_switched, wish) {

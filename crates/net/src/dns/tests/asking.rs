@@ -47,6 +47,7 @@ fn rules(text: &str) -> Arc<Rules> {
     Arc::new(Rules {
         policy: policy(text),
         limited: Arc::new(limited),
+        secrets: Arc::new([]),
         allowance: Allowance::DEFAULT,
     })
 }
@@ -60,6 +61,7 @@ impl World {
             names: Names::default(),
             lookups: crate::dns::Limits::default(),
             counters: Counters::default(),
+            opener: Arc::default(),
             journal: Journal::new(Arc::new(Notify::new())),
         });
         let upstream = Arc::new(Upstream::new(&[authority.address()]));
