@@ -6,4 +6,5 @@ mod clients;
 mod held;
 mod inside;
 mod product;
+mod secrets;
 mod world;

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     audit, bench, cp, create, doctor, exec, image, info, key, logs, ls, mcp, mcp_config, net,
-    prune, rm, run, serve, shutdown, start, stats, stop,
+    prune, rm, run, secret, serve, shutdown, start, stats, stop,
 };
 
 /// Private computers for programs that nobody has read.
@@ -89,6 +89,7 @@ pub(crate) enum Command {
     Key(key::KeyArgs),
     Audit(audit::AuditArgs),
     Net(net::NetArgs),
+    Secret(secret::SecretArgs),
     Prune(prune::PruneArgs),
     Serve(serve::ServeArgs),
     Shutdown(shutdown::ShutdownArgs),

@@ -26,6 +26,7 @@ pub(crate) mod net;
 pub(crate) mod prune;
 pub(crate) mod rm;
 pub(crate) mod run;
+pub(crate) mod secret;
 pub(crate) mod serve;
 pub(crate) mod shutdown;
 pub(crate) mod start;
@@ -55,6 +56,9 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Key(args) => with_daemon(&global, async |client| key::run(client, args).await),
         Command::Audit(args) => with_daemon(&global, async |client| audit::run(client, args).await),
         Command::Net(args) => with_daemon(&global, async |client| net::run(client, args).await),
+        Command::Secret(args) => {
+            with_daemon(&global, async |client| secret::run(client, args).await)
+        }
         Command::Prune(args) => with_daemon(&global, async |client| prune::run(client, args).await),
         Command::Doctor(args) => {
             with_daemon(&global, async |client| doctor::run(client, args).await)

@@ -20,6 +20,10 @@ mod stdio;
 mod terminal;
 mod transfer;
 
+/// Daemon and opener have it wiped what they give back.
+#[global_allocator]
+static MEMORY: infield_jail::Wiping = infield_jail::Wiping;
+
 fn main() -> ExitCode {
     // The processes of the daemon are this binary again; they must not pay for the command line,
     // and the launcher must reach its loop before anything starts a thread.

@@ -4,13 +4,14 @@
 //! infield serve = keeper    small, single-threaded; holds the sockets and the home's lock
 //!   ├─ launcher             privileged where root started it; does all isolation work
 //!   ├─ network              an account without privileges; carries what sandboxes send
+//!   ├─ opener               another; has the values of secrets, and opens TLS for their hosts
 //!   └─ daemon               another such account; engine, doors, store
 //! ```
 //!
-//! The keeper starts the other three and starts them again when they die. It gives each its
+//! The keeper starts the others and starts them again when they die. It gives each its
 //! descriptors over a socket that is the child's standard input, so that a daemon can end and
 //! start anew while clients wait in the listener's queue. Sandboxes are nobody's business here:
-//! they outlive all four.
+//! they outlive all of these.
 
 mod account;
 mod control;
@@ -22,10 +23,12 @@ mod log;
 mod mcp;
 mod network;
 mod networking;
+mod opener;
 mod options;
 mod peer;
 mod post;
 mod readiness;
+mod secret_key;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -35,12 +38,14 @@ use infield_domain::{Error, Result};
 use crate::home::Home;
 
 pub(crate) use networking::{LIMITED, NETWORK, Networking, RESOLVER};
+pub(crate) use secret_key::{SECRET_KEY, SecretKey, TRUST, Trust};
 pub(crate) use options::{Access, IdBlock, Lifetime, Names, Options};
 
 /// First arguments that make this binary another process than the command line.
 const KEEPER: &str = "__keeper";
 const LAUNCHER: &str = "__launcher";
 const NETWORK_PROCESS: &str = "__network";
+const OPENER: &str = "__opener";
 const DAEMON: &str = "__daemon";
 
 /// Descriptors from here on are not meant for our children.
@@ -53,6 +58,7 @@ pub(crate) fn inner_process() -> Option<ExitCode> {
         KEEPER => Some(background_keeper()),
         LAUNCHER => Some(launcher::run()),
         NETWORK_PROCESS => Some(network::run()),
+        OPENER => Some(opener::run()),
         DAEMON => Some(daemon::run()),
         _ => None,
     }
@@ -112,7 +118,10 @@ fn end(result: Result<()>) -> ExitCode {
 fn own_binary(word: &str) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command.arg0("infield").arg(word).env_clear();
-    let kept = |name: &str| name == "PATH" || name == "TZ" || name.starts_with("INFIELD_");
+    let kept = |name: &str| {
+        let is_ours = name.starts_with("INFIELD_") && name != SECRET_KEY;
+        name == "PATH" || name == "TZ" || is_ours
+    };
     command.envs(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(kept)));
     command
 }

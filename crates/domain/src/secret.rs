@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;
 
 use crate::id::ID_LETTERS;
@@ -48,8 +49,7 @@ pub struct SecretName(String);
 pub struct Placeholder(String);
 
 /// A value on its way in. It is wiped when it goes, and never shown.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Value(Zeroizing<String>);
 
 /// A value as it is kept: nobody but the holder of the key can read it.
@@ -73,7 +73,7 @@ pub struct Secret {
 
 /// A secret that is to be given to a sandbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct Wanted {
     /// Which.
     pub secret: SecretName,
     /// The variable that shall have the placeholder.
@@ -241,7 +241,7 @@ impl FromStr for Placeholder {
     }
 }
 
-impl FromStr for Wish {
+impl FromStr for Wanted {
     type Err = Error;
 
     /// Reads `NAME` or `NAME=VARIABLE`.
@@ -285,11 +285,45 @@ macro_rules! as_text {
 as_text!(SecretName);
 as_text!(Placeholder);
 
-impl TryFrom<String> for Value {
-    type Error = Error;
+/// Comes in, and never goes out.
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        from.deserialize_string(Text)
+    }
+}
 
-    fn try_from(text: String) -> Result<Self> {
-        Self::new(text)
+/// Reads a value. The usual complaint about what is no text would show it.
+struct Text;
+
+impl Visitor<'_> for Text {
+    type Value = Value;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a text")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<Value, E> {
+        Value::new(text.to_owned()).map_err(E::custom)
+    }
+
+    fn visit_string<E: de::Error>(self, text: String) -> std::result::Result<Value, E> {
+        Value::new(text).map_err(E::custom)
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> std::result::Result<Value, E> {
+        Err(E::custom("a value is a text"))
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> std::result::Result<Value, E> {
+        Err(E::custom("a value is a text"))
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> std::result::Result<Value, E> {
+        Err(E::custom("a value is a text"))
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> std::result::Result<Value, E> {
+        Err(E::custom("a value is a text"))
     }
 }
 

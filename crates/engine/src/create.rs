@@ -8,6 +8,7 @@ use futures_core::future::BoxFuture;
 use infield_domain::lifecycle::{Cause, Reason, State};
 use infield_domain::network::Policy;
 use infield_domain::sandbox::{Sandbox, Spec, WORKING_DIRECTORY};
+use infield_domain::secret::Grant;
 use infield_domain::{Error, GuestPath, ImageName, Permission, Principal, Result};
 use infield_store::SandboxRow;
 use tokio::sync::oneshot;
@@ -68,7 +69,9 @@ impl Engine {
         }
         let chosen = create.name.is_some();
         let git = create.git.clone();
-        let mut sandbox = self.new_record(who, create, policy);
+        let around = (&policy, &create.environment);
+        let secrets = self.grants(who, &create.secrets, around).await?;
+        let mut sandbox = self.new_record(who, create, (policy, secrets));
         for _ in 0..NAME_TRIES {
             let (driver, seat) = Driver::new(self, sandbox.clone(), once);
             match self.registry().insert(&seat, self.settings().max_sandboxes) {
@@ -83,7 +86,12 @@ impl Engine {
         Err(Error::conflict("no free name was found").with_hint("choose a name yourself"))
     }
 
-    fn new_record(&self, who: &Principal, create: CreateSandbox, network: Policy) -> Sandbox {
+    fn new_record(
+        &self,
+        who: &Principal,
+        create: CreateSandbox,
+        (network, secrets): (Policy, Vec<Grant>),
+    ) -> Sandbox {
         let now = self.now();
         let spec = Spec {
             name: create.name.unwrap_or_else(names::sandbox_name),
@@ -96,6 +104,7 @@ impl Engine {
             retention: create.retention,
             resources: create.resources,
             network,
+            secrets,
             require: create.require,
         };
         Sandbox {

@@ -32,6 +32,15 @@ pub(crate) mod queue;
 /// Whoever waits for a wish to be granted.
 pub(crate) type Waiter = oneshot::Sender<Result<Arc<Sandbox>>>;
 
+/// What a sandbox that rests or runs is changed to.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// This is what it may reach.
+    Network(Policy),
+    /// It can use its secrets as they are now.
+    Secrets,
+}
+
 /// Looks at the timers at least this often, since the host's clock may be set.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
@@ -46,7 +55,7 @@ pub(crate) struct Seat {
     /// What its network refused lately.
     pub(crate) refusals: Refusals,
     wishes: mpsc::Sender<(Wish, Waiter)>,
-    changes: mpsc::Sender<(Policy, Waiter)>,
+    changes: mpsc::Sender<(Change, Waiter)>,
     view: watch::Receiver<Arc<Sandbox>>,
 }
 
@@ -82,15 +91,24 @@ impl Seat {
         policy: Policy,
         limit: Duration,
     ) -> Result<Arc<Sandbox>> {
+        self.change(Change::Network(policy), limit).await
+    }
+
+    /// Asks the driver to let a sandbox that runs use its secrets as they are now.
+    pub(crate) async fn renew_secrets(&self, limit: Duration) -> Result<Arc<Sandbox>> {
+        self.change(Change::Secrets, limit).await
+    }
+
+    async fn change(&self, change: Change, limit: Duration) -> Result<Arc<Sandbox>> {
         let (waiter, answer) = oneshot::channel();
-        if self.changes.send((policy, waiter)).await.is_err() {
+        if self.changes.send((change, waiter)).await.is_err() {
             return Err(gone(&self.id));
         }
         match tokio::time::timeout(limit, answer).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(gone(&self.id)),
             Err(_) => Err(Error::timeout(format!(
-                "the network of sandbox `{}` is not changed after {} s",
+                "sandbox `{}` is not changed after {} s",
                 self.id,
                 limit.as_secs()
             ))
@@ -135,7 +153,7 @@ pub(crate) struct Driver {
     view: watch::Sender<Arc<Sandbox>>,
     inbox: mpsc::Receiver<(Wish, Waiter)>,
     /// Policies that were asked for. They wait while the sandbox moves.
-    changes: mpsc::Receiver<(Policy, Waiter)>,
+    changes: mpsc::Receiver<(Change, Waiter)>,
     queue: Queue<Waiter>,
     /// Who waits for the movement that goes on now.
     waiters: Vec<Waiter>,
@@ -224,9 +242,10 @@ impl Driver {
                 Some((wish, waiter)) => self.receive(wish, waiter),
                 None => return false,
             },
-            Some((policy, waiter)) = self.changes.recv() => {
-                self.change_network(policy, waiter).await;
-            }
+            Some((change, waiter)) = self.changes.recv() => match change {
+                Change::Network(policy) => self.change_network(policy, waiter).await,
+                Change::Secrets => self.renew_secrets(waiter).await,
+            },
             cause = provider.died(&seat.id), if running => self.step(Event::Died(cause)),
             () = seat.activity.rested.notified() => {}
             () = tokio::time::sleep(until_next) => self.on_timer(),
@@ -245,6 +264,19 @@ impl Driver {
         self.sandbox.changed_at = self.engine.now();
         self.publish();
         reply(waiter, Ok(Arc::new(self.sandbox.clone())));
+    }
+
+    async fn renew_secrets(&mut self, waiter: Waiter) {
+        let renewed = async {
+            if self.sandbox.state == State::Running {
+                let given = self.engine.still_given(&self.sandbox.spec.secrets).await?;
+                let provider = self.engine.provider();
+                provider.set_secrets(&self.seat.id, &self.sandbox.spec, &given).await?;
+            }
+            Ok(Arc::new(self.sandbox.clone()))
+        };
+        let renewed = renewed.await;
+        reply(waiter, renewed);
     }
 
     fn until_next(&self) -> Duration {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use infield_domain::isolation::Check;
 use infield_domain::lifecycle::{Cause, Reason, State};
 use infield_domain::network::{self, Policy, Rule};
 use infield_domain::provider::Provider;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub network: Policy,
     /// The rules behind `limited`.
     pub limited: Arc<[Rule]>,
+    /// What is to be said of the host besides what the provider finds.
+    pub checks: Vec<Check>,
     /// Tells the time, in milliseconds since the Unix epoch.
     pub clock: Arc<dyn Fn() -> Millis + Send + Sync>,
 }
@@ -51,6 +54,7 @@ impl Settings {
             max_sandboxes: 10_000,
             network: Policy::Limited,
             limited: network::limited(network::LIMITED).expect("the preset is tested").into(),
+            checks: Vec::new(),
             clock: Arc::new(clock),
         }
     }

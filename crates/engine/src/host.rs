@@ -9,6 +9,8 @@ impl Engine {
     /// Looks at the host. Needs `read`.
     pub async fn probe_host(&self, who: &Principal) -> Result<Host> {
         who.require(Permission::Read)?;
-        self.provider().probe().await
+        let mut host = self.provider().probe().await?;
+        host.checks.extend(self.settings().checks.iter().cloned());
+        Ok(host)
     }
 }

@@ -48,6 +48,8 @@ mod host;
 mod images;
 mod keys;
 pub use keys::{CreateKey, Key, NewKey};
+mod secrets;
+pub use secrets::SetSecret;
 
 #[cfg(test)]
 mod testing;

@@ -18,7 +18,8 @@ const ANIMALS: &[&str] = &[
     "quail", "raven", "robin", "seal", "stork", "swan", "tapir", "tern", "tiger", "whale", "wolf",
 ];
 
-fn random<const N: usize>() -> [u8; N] {
+/// Random bytes.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("getrandom(2) does not fail once the pool is seeded");
     bytes

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use infield_domain::network::{Choice, Connection, Judgement, Policy};
 use infield_domain::sandbox::{Millis, Sandbox};
+use infield_domain::secret::STRAY;
 use infield_domain::{Permission, Principal, Result, SandboxId};
 
 use crate::driver::Seat;
@@ -157,17 +158,29 @@ pub fn destination(connection: &Connection) -> String {
 
 /// What a sandbox's network refused, and how a person can allow it; none when nothing was.
 pub fn refused_sentence(sandbox: &Sandbox, refusals: &[Connection]) -> Option<String> {
-    let mut all: Vec<String> = refusals.iter().map(destination).collect();
+    let is_stray = |refusal: &&Connection| refusal.reason.starts_with(STRAY);
+    let (stray, closed): (Vec<_>, Vec<_>) = refusals.iter().partition(is_stray);
+    let mut sentences: Vec<String> = stray
+        .iter()
+        .map(|refusal| {
+            format!("A request to {} was refused: {}.", destination(refusal), refusal.reason)
+        })
+        .collect();
+    sentences.sort();
+    sentences.dedup();
+    let mut all: Vec<String> = closed.into_iter().map(destination).collect();
     all.sort();
     all.dedup();
-    let first = all.first()?;
-    Some(format!(
-        "The network `{}` refused {}. Ask the user before anything else; they can allow it with \
-         `infield net allow {} {first}`.",
-        sandbox.spec.network.as_str(),
-        all.join(", "),
-        sandbox.spec.name
-    ))
+    if let Some(first) = all.first() {
+        sentences.push(format!(
+            "The network `{}` refused {}. Ask the user before anything else; they can allow it \
+             with `infield net allow {} {first}`.",
+            sandbox.spec.network.as_str(),
+            all.join(", "),
+            sandbox.spec.name
+        ));
+    }
+    (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
 #[cfg(test)]

@@ -188,6 +188,11 @@ impl Engine {
         drop(self.spawn(driver.drive()));
         let sandbox = seat.sandbox();
         if sandbox.state == State::Running {
+            if !sandbox.spec.secrets.is_empty()
+                && let Err(error) = seat.renew_secrets(OVERDUE_LIMIT).await
+            {
+                tracing::warn!(id = %seat.id, %error, "a sandbox is without its secrets");
+            }
             // The network process may be a new one, that knows nothing of this sandbox yet.
             let policy = sandbox.spec.network.clone();
             if let Err(error) = seat.change_network(policy, OVERDUE_LIMIT).await {

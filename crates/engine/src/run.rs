@@ -342,7 +342,7 @@ fn command_for(about: &About<'_>, options: RunOptions, timeout_ms: Option<u64>) 
     let spec = about.spec;
     let directory = options.working_directory.as_ref();
     let directory = directory.map(|path| absolute(spec, path)).transpose()?;
-    let mut environment = spec.environment.clone();
+    let mut environment = crate::secrets::environment(spec);
     environment.extend(options.environment);
     Ok(Command {
         id: about.id.clone(),

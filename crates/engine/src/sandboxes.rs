@@ -11,6 +11,7 @@ use infield_domain::language::Language;
 use infield_domain::lifecycle::{Cause, Reason, State};
 use infield_domain::network::{Choice, Connection, Traffic};
 use infield_domain::sandbox::{Millis, Resources, Retention, Sandbox, Usage};
+use infield_domain::secret::Wanted;
 use infield_domain::{Error, GuestPath, ImageName, Permission, Principal, Result, SandboxName};
 
 use crate::Engine;
@@ -50,6 +51,8 @@ pub struct CreateSandbox {
     pub resources: Resources,
     /// What it may reach; the server's setting when nothing is said.
     pub network: Choice,
+    /// The secrets that it can use.
+    pub secrets: Vec<Wanted>,
     /// Controls without which it must not start.
     pub require: Vec<Control>,
     /// A repository to bring in; refused for a sandbox without a network.
@@ -72,6 +75,7 @@ impl CreateSandbox {
             retention: Retention::TEMPORARY,
             resources: Resources::DEFAULT,
             network: Choice::default(),
+            secrets: Vec::new(),
             require: Vec::new(),
             git: None,
             request_key: None,
@@ -159,7 +163,10 @@ impl Engine {
     /// key again gives the sandbox of the first time.
     pub async fn create_sandbox(&self, who: &Principal, create: CreateSandbox) -> Result<Sandbox> {
         let image = create.image.as_ref().map_or(ImageName::HOST, ImageName::as_str);
-        let detail = format!("image {image}");
+        let mut detail = format!("image {image}");
+        for wish in &create.secrets {
+            detail.push_str(&format!(", secret {}", wish.secret));
+        }
         let name = create.name.as_ref().map_or(String::new(), ToString::to_string);
         let made = self.make_sandbox(who, create, Use::Many).await;
         let subject = made.as_ref().map_or(name, |seat| seat.id.to_string());

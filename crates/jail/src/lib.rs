@@ -31,6 +31,6 @@ pub mod host_image;
 pub mod trees;
 
 mod sys;
-pub use sys::close_from_at_exec;
+pub use sys::{Wiping, close_from_at_exec, wipe_freed_memory};
 
 pub use defence::{Defence, Without};

@@ -4,9 +4,11 @@
 
 #![expect(unsafe_code, reason = "the one place for system calls without a safe wrapper")]
 
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::thread::UnshareFlags;
 
@@ -397,4 +399,62 @@ pub(crate) fn bpf_link(
 
 fn check(result: libc::c_long) -> io::Result<()> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Memory that is wiped when it is given back, once the process asked for that.
+///
+/// What passes through a process on its way lies in buffers of libraries, which nobody wipes: the
+/// one place that they all come back to is the allocator.
+pub struct Wiping;
+
+static WIPES: AtomicBool = AtomicBool::new(false);
+
+/// From now on memory is wiped when it is given back.
+pub fn wipe_freed_memory() {
+    WIPES.store(true, Ordering::Relaxed);
+}
+
+// SAFETY: every call goes on to the system's allocator with the same arguments, whose promises these
+// are; memory is written to only between its last use by its owner and its return.
+unsafe impl GlobalAlloc for Wiping {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller owes what `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller owes what `System` asks for.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        if WIPES.load(Ordering::Relaxed) {
+            // SAFETY: the block has this length and belongs to us from now on; libc's function is
+            // never left out as a store that nobody reads.
+            unsafe { libc::explicit_bzero(pointer.cast(), layout.size()) };
+        }
+        // SAFETY: the caller owes what `System` asks for.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if !WIPES.load(Ordering::Relaxed) {
+            // SAFETY: the caller owes what `System` asks for.
+            return unsafe { System.realloc(pointer, layout, size) };
+        }
+        let Ok(wanted) = Layout::from_size_align(size, layout.align()) else {
+            return std::ptr::null_mut();
+        };
+        // The system's function would give the old block back as it is.
+        // SAFETY: the size is not zero, as the caller owes.
+        let moved = unsafe { System.alloc(wanted) };
+        if !moved.is_null() {
+            let kept = layout.size().min(size);
+            // SAFETY: both blocks are that long, and the new one is nobody else's.
+            unsafe { std::ptr::copy_nonoverlapping(pointer, moved, kept) };
+            // SAFETY: it is the caller's block, who has no use for it any more.
+            unsafe { self.dealloc(pointer, layout) };
+        }
+        moved
+    }
 }

@@ -35,6 +35,8 @@ pub struct Opener {
     turn: tokio::sync::Mutex<u64>,
     /// What every sandbox has.
     given: Mutex<BTreeMap<SandboxId, Vec<Given>>>,
+    /// Sandboxes that are not to be forgotten, when others are.
+    living: Mutex<Option<Vec<SandboxId>>>,
     fresh: Notify,
 }
 
@@ -47,6 +49,7 @@ impl Opener {
             current: watch::Sender::new(None),
             turn: tokio::sync::Mutex::new(first_number),
             given: Mutex::default(),
+            living: Mutex::default(),
             fresh: Notify::new(),
         })
     }
@@ -119,13 +122,30 @@ impl Opener {
         }
     }
 
-    /// Forgets every sandbox but these.
-    pub(crate) async fn keep_only(&self, living: &[SandboxId]) -> Result<()> {
-        let Answer::Wards(known) = self.ask(Request::Inventory, None).await? else {
-            return Err(Error::internal("the opener gave an answer to another question"));
+    /// Lets every sandbox but these be forgotten, without a wait for it.
+    pub(crate) fn keep_only_later(&self, living: Vec<SandboxId>) {
+        *self.living.lock().unwrap_or_else(PoisonError::into_inner) = Some(living);
+        self.fresh.notify_one();
+    }
+
+    /// Forgets what was left by a daemon before this one.
+    pub(crate) async fn sweep(&self) {
+        let living = self.living.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(living) = living else { return };
+        if let Err(error) = self.keep_only(&living).await {
+            tracing::warn!(%error, "secrets of sandboxes that are gone may still be open");
+        }
+    }
+
+    async fn keep_only(&self, living: &[SandboxId]) -> Result<()> {
+        let known = match self.ask(Request::Inventory, None).await? {
+            Answer::Wards(known) => known,
+            other => return Err(unexpected(&other)),
         };
         for sandbox in known.into_iter().filter(|sandbox| !living.contains(sandbox)) {
-            self.ask(Request::Forget { sandbox }, None).await?;
+            if !self.lock().contains_key(&sandbox) {
+                self.ask(Request::Forget { sandbox }, None).await?;
+            }
         }
         Ok(())
     }

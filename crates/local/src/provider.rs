@@ -78,6 +78,7 @@ impl Local {
                 () = self.opener.started() => {
                     opener::connect(&self.network, &self.opener).await;
                     self.restore_secrets().await;
+                    self.opener.sweep().await;
                     continue;
                 }
                 changed = launchers.changed() => if changed.is_err() {
@@ -414,9 +415,7 @@ impl Provider for Local {
             if let Err(error) = self.network.keep_only(&living).await {
                 tracing::warn!(%error, "the network may serve sandboxes that are gone");
             }
-            if let Err(error) = self.opener.keep_only(&living).await {
-                tracing::warn!(%error, "secrets of sandboxes that are gone may still be open");
-            }
+            self.opener.keep_only_later(living);
             Ok(all)
         })
     }

@@ -5,6 +5,7 @@ mod files;
 mod keys;
 mod running;
 mod sandboxes;
+mod secrets;
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -22,6 +23,7 @@ pub(crate) use running::{
 pub(crate) use sandboxes::{
     create_sandbox, deadlines, inspection, list_sandboxes, network, prune, pruned, sandbox,
 };
+pub(crate) use secrets::{secret, set_secret};
 
 #[cfg(test)]
 mod tests;

@@ -30,6 +30,7 @@ mod keys;
 mod mcp;
 mod running;
 mod sandboxes;
+mod secrets;
 
 mod body;
 mod convert;

@@ -9,7 +9,7 @@ use infield_domain::Error;
 use crate::failure::{Answer, Failure};
 use crate::hint;
 use crate::serve::Context;
-use crate::{audit, daemon, files, gate, images, keys, mcp, running, sandboxes};
+use crate::{audit, daemon, files, gate, images, keys, mcp, running, sandboxes, secrets};
 
 #[cfg(test)]
 mod tests;
@@ -75,6 +75,9 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/keys", || get(keys::list)),
     route("POST", "/v1/keys", || post(keys::create)),
     route("DELETE", "/v1/keys/{id}", || delete(keys::revoke)),
+    route("GET", "/v1/secrets", || get(secrets::list)),
+    route("PUT", "/v1/secrets/{name}", || put(secrets::set)),
+    route("DELETE", "/v1/secrets/{name}", || delete(secrets::remove)),
     route("GET", "/v1/audit", || get(audit::list)),
     route("GET", "/v1/audit/verify", || get(audit::verify)),
     route("POST", "/v1/mcp", || post(mcp::pipe)),

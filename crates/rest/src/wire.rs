@@ -15,6 +15,7 @@ mod keys;
 mod mcp;
 mod running;
 mod sandboxes;
+mod secrets;
 
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,7 @@ pub use sandboxes::{
     CreateSandbox, Deadlines, Inspection, ListSandboxes, MASK, Network, Prune, Pruned,
     ResourceWishes, Sandbox,
 };
+pub use secrets::{Secret, SetSecret};
 
 /// The header that names the build of a client of our own.
 pub const BUILD_HEADER: &str = "infield-build";

@@ -14,6 +14,7 @@ mod executions;
 pub use executions::ExecutionRow;
 mod keys;
 pub use keys::KeyHash;
+mod secrets;
 
 mod audit;
 pub use audit::{AuditFilter, ChainVerdict, NewRecord};

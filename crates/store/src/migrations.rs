@@ -68,6 +68,12 @@ const STEPS: &[M<'static>] = &[M::up(
         BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
 
     CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;",
+), M::up(
+    "CREATE TABLE secrets (
+        name   TEXT PRIMARY KEY NOT NULL,
+        sealed BLOB NOT NULL,
+        body   TEXT NOT NULL
+    ) STRICT;",
 )];
 
 /// Brings the schema up to date.

@@ -9,9 +9,10 @@ use infield_domain::guest::Guest;
 use infield_domain::image::{Image, Origin};
 use infield_domain::isolation::{Control, Enforcement, Host, Mechanism};
 use infield_domain::lifecycle::Cause;
-use infield_domain::network::{Connection, Policy, Traffic};
+use infield_domain::network::{Connection, Pattern, Policy, Traffic};
 use infield_domain::provider::{Found, ImageSource, Provider, Running};
 use infield_domain::sandbox::{Millis, Spec, Usage};
+use infield_domain::secret::{Given, Sealed, SecretName, Value};
 use infield_domain::{Error, ImageName, Kind, Result, SandboxId};
 use tokio::sync::watch;
 
@@ -34,6 +35,8 @@ pub enum Operation {
     Usage,
     /// Change what one may reach.
     SetNetwork,
+    /// Change what secrets one can use.
+    SetSecrets,
 }
 
 struct Place {
@@ -49,6 +52,7 @@ struct State {
     failures: HashMap<Operation, VecDeque<(Kind, String)>>,
     delays: HashMap<Operation, Duration>,
     calls: Vec<(Operation, Option<SandboxId>)>,
+    given: HashMap<SandboxId, Vec<Given>>,
     unenforced: Vec<Control>,
     connections: VecDeque<(SandboxId, Vec<Connection>)>,
 }
@@ -155,6 +159,15 @@ impl FakeProvider {
         self.with(|state| state.places.get(id).map(|place| place.guest.clone()))
     }
 
+    /// The secrets that a sandbox can use now.
+    pub fn given(&self, id: &SandboxId) -> Vec<Given> {
+        self.with(|state| state.given.get(id).cloned().unwrap_or_default())
+    }
+
+    fn give(&self, id: &SandboxId, secrets: &[Given]) {
+        self.with(|state| state.given.insert(id.clone(), secrets.to_vec()));
+    }
+
     fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
         look(&mut self.state.lock().expect("no test panics here"))
     }
@@ -233,12 +246,24 @@ impl Provider for FakeProvider {
         Box::pin(std::future::ready(Ok(host)))
     }
 
-    fn create<'a>(&'a self, id: &'a SandboxId, _: &'a Spec) -> BoxFuture<'a, Result<Running>> {
+    fn create<'a>(
+        &'a self,
+        id: &'a SandboxId,
+        _: &'a Spec,
+        secrets: &'a [Given],
+    ) -> BoxFuture<'a, Result<Running>> {
+        self.give(id, secrets);
         Box::pin(self.bring_up(Operation::Create, id))
     }
 
-    fn start<'a>(&'a self, id: &'a SandboxId, _: &'a Spec) -> BoxFuture<'a, Result<Running>> {
+    fn start<'a>(
+        &'a self,
+        id: &'a SandboxId,
+        _: &'a Spec,
+        secrets: &'a [Given],
+    ) -> BoxFuture<'a, Result<Running>> {
         Box::pin(async move {
+            self.give(id, secrets);
             if self.found(id).is_none() {
                 return Err(Error::not_found(format!("`{id}` has no layer")));
             }
@@ -299,6 +324,27 @@ impl Provider for FakeProvider {
 
     fn set_network<'a>(&'a self, id: &'a SandboxId, _: &'a Policy) -> BoxFuture<'a, Result<()>> {
         Box::pin(self.called(Operation::SetNetwork, Some(id)))
+    }
+
+    /// Turned round, so that nobody takes it for the value.
+    fn seal_secret<'a>(
+        &'a self,
+        _: &'a SecretName,
+        _: &'a [Pattern],
+        value: Value,
+    ) -> BoxFuture<'a, Result<Sealed>> {
+        let sealed = Sealed(value.expose().bytes().rev().collect());
+        Box::pin(std::future::ready(Ok(sealed)))
+    }
+
+    fn set_secrets<'a>(
+        &'a self,
+        id: &'a SandboxId,
+        _: &'a Spec,
+        secrets: &'a [Given],
+    ) -> BoxFuture<'a, Result<()>> {
+        self.give(id, secrets);
+        Box::pin(self.called(Operation::SetSecrets, Some(id)))
     }
 
     fn traffic<'a>(&'a self, _: &'a SandboxId) -> BoxFuture<'a, Result<Option<Traffic>>> {

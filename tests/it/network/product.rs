@@ -101,6 +101,11 @@ impl Product {
         Ok(text(&output.stdout) + &text(&output.stderr))
     }
 
+    /// The keeper.
+    pub(crate) fn keeper(&self) -> u32 {
+        self.server.pid()
+    }
+
     /// The process that the keeper has for a part, such as `__network`.
     pub(crate) fn part(&self, word: &str) -> Result<u32> {
         let begun = Instant::now();
@@ -123,8 +128,10 @@ impl Product {
 }
 
 /// What it is told.
-fn options(world: &World) -> Result<[String; 2]> {
-    Ok(["--resolver".to_owned(), world.resolver()?.to_string()])
+fn options(world: &World) -> Result<[String; 4]> {
+    let trust = world.authority().file().to_string_lossy().into_owned();
+    let resolver = world.resolver()?.to_string();
+    Ok(["--resolver".to_owned(), resolver, "--trust".to_owned(), trust])
 }
 
 #[test]

@@ -43,6 +43,9 @@ pub(crate) struct SandboxOptions {
     /// What it may not reach in any case
     #[arg(long, value_name = "TARGET")]
     deny: Vec<String>,
+    /// A secret that it can use, in the variable of its name or in another one; can be repeated
+    #[arg(long, value_name = "NAME[=VARIABLE]")]
+    secret: Vec<String>,
     /// The user inside that programs run as
     #[arg(short, long, value_name = "USER")]
     user: Option<String>,
@@ -60,6 +63,7 @@ impl SandboxOptions {
             network: self.network,
             allow: self.allow,
             deny: self.deny,
+            secrets: self.secret,
             require: self.require,
             resources: ResourceWishes {
                 memory_bytes: self.memory,

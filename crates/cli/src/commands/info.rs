@@ -74,6 +74,10 @@ fn lines(sandbox: &Sandbox) -> Table {
     for rule in &sandbox.network_rules {
         table.pair("", rule.clone());
     }
+    if !sandbox.secrets.is_empty() {
+        let pairs: Vec<_> = sandbox.secrets.iter().map(|(v, s)| format!("{s} as {v}")).collect();
+        table.pair("secrets", pairs.join(", "));
+    }
     table.pair("owner", sandbox.owner.clone());
     table.pair("created", output::moment(sandbox.created_at));
     table.pair("kept", describe_retention(sandbox));

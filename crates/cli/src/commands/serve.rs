@@ -11,7 +11,8 @@ use infield_domain::network::Policy;
 use crate::args::Global;
 use crate::home::Home;
 use crate::serve::{
-    Access, IdBlock, LIMITED, Lifetime, NETWORK, Names, Networking, Options, RESOLVER,
+    Access, IdBlock, LIMITED, Lifetime, NETWORK, Names, Networking, Options, RESOLVER, SecretKey,
+    TRUST, Trust,
 };
 
 /// Run the daemon, and open HTTP when asked to
@@ -57,6 +58,15 @@ pub(crate) struct ServeArgs {
     /// Where names are looked up for sandboxes, instead of the host's own resolvers
     #[arg(long, value_name = "ADDR[:PORT]", env = RESOLVER, value_delimiter = ',')]
     pub(crate) resolver: Vec<String>,
+    /// A file with the key for secrets, 64 hexadecimal digits that nobody else may read; without
+    /// it the key is what INFIELD_SECRET_KEY says, the credential `infield-secret-key` of the
+    /// service manager, or `secret.key` in the data directory
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_key: Option<PathBuf>,
+    /// A file with certificates of authorities that hosts of secrets are verified by, besides
+    /// those of the system
+    #[arg(long, value_name = "FILE", env = TRUST)]
+    pub(crate) trust: Option<PathBuf>,
 }
 
 /// Serves until it is told to end.
@@ -70,6 +80,8 @@ pub(crate) fn run(global: &Global, args: ServeArgs) -> Result<ExitCode> {
         access: if args.no_auth { Access::Open } else { Access::Key },
         lifetime: Lifetime::Unlimited,
         networking: Networking::new(args.network, args.limited.as_deref(), &args.resolver)?,
+        secret_key: SecretKey::find(args.secret_key.as_deref())?,
+        trust: Trust::new(args.trust)?,
     };
     options.check()?;
     crate::serve::run(&options)?;

@@ -1,6 +1,7 @@
 //! What the keeper and its children say to each other, over the child's standard input.
 //!
-//! A launcher is told [`ToLauncher`] once, with its socket, and a network process [`ToNetwork`];
+//! A launcher is told [`ToLauncher`] once, with its socket, a network process [`ToNetwork`], and an
+//! opener [`ToOpener`];
 //! the end of their standard input is the keeper's end. The rest is the daemon's.
 //!
 //! One packet is one word, with at most one descriptor. The keeper says [`ToDaemon::Setup`] first,
@@ -44,6 +45,17 @@ pub(super) struct ToNetwork {
     pub(super) account: Option<Account>,
 }
 
+/// The one thing that an opener is told; the daemon's socket comes along.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct ToOpener {
+    /// The account to become, where root started infield.
+    pub(super) account: Option<Account>,
+    /// The key for secrets.
+    pub(super) key: String,
+    /// A file of authorities that hosts are verified by besides those of the system.
+    pub(super) trust: Option<PathBuf>,
+}
+
 /// What the keeper says to a daemon.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum ToDaemon {
@@ -59,6 +71,8 @@ pub(super) enum ToDaemon {
     Launcher,
     /// The socket of a network process comes along.
     Network,
+    /// The socket of an opener comes along.
+    Opener,
     /// Everything is handed over.
     Begin,
     /// End, and leave the sandboxes.

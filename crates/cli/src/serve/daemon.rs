@@ -16,7 +16,7 @@ use infield_domain::network::Policy;
 use infield_domain::provider::Provider;
 use infield_domain::{Error, Principal, Result};
 use infield_engine::{Engine, Shutdown};
-use infield_local::{Launcher, Local, Network, packet};
+use infield_local::{Launcher, Local, Network, Opener, packet};
 use infield_rest::{Clients, Doors, Listeners};
 use infield_store::Store;
 use rustix::fs::FlockOperation;
@@ -68,6 +68,8 @@ const FORSAKEN: Limits = Limits {
 /// Runs to the end.
 pub(super) fn run() -> ExitCode {
     log::start();
+    // Values of secrets pass through on their way to be sealed.
+    infield_jail::wipe_freed_memory();
     end(work())
 }
 
@@ -95,6 +97,7 @@ struct Handed {
     tcp: Option<OwnedFd>,
     launcher: Option<OwnedFd>,
     network: Option<OwnedFd>,
+    opener: Option<OwnedFd>,
     control: OwnedFd,
 }
 
@@ -102,7 +105,7 @@ impl Handed {
     fn receive() -> io::Result<Self> {
         let control = io::stdin().as_fd().try_clone_to_owned()?;
         let (mut setup, mut home, mut unix, mut tcp) = (None, None, None, None);
-        let (mut launcher, mut network) = (None, None);
+        let (mut launcher, mut network, mut opener) = (None, None, None);
         let strange = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         while let Some((word, descriptor)) = control::hear(&control)? {
             match word {
@@ -112,12 +115,22 @@ impl Handed {
                 ToDaemon::Tcp => tcp = descriptor,
                 ToDaemon::Launcher => launcher = descriptor,
                 ToDaemon::Network => network = descriptor,
+                ToDaemon::Opener => opener = descriptor,
                 ToDaemon::End => return Err(strange("the keeper ends")),
                 ToDaemon::Begin => {
                     let (Some(setup), Some(home), Some(unix)) = (setup, home, unix) else {
                         return Err(strange("the keeper handed over too little"));
                     };
-                    return Ok(Self { setup, home, unix, tcp, launcher, network, control });
+                    return Ok(Self {
+                        setup,
+                        home,
+                        unix,
+                        tcp,
+                        launcher,
+                        network,
+                        opener,
+                        control,
+                    });
                 }
             }
         }
@@ -137,6 +150,7 @@ struct Daemon {
     /// Take the sockets of those who are started while this daemon lives.
     launchers: mpsc::Sender<OwnedFd>,
     networks: mpsc::Sender<OwnedFd>,
+    openers: mpsc::Sender<OwnedFd>,
     server: JoinHandle<Result<()>>,
     /// Ends the server.
     shutdown: CancellationToken,
@@ -150,7 +164,7 @@ struct Daemon {
 
 async fn serve(handed: Handed) -> Result<()> {
     let failed = |error: io::Error| Error::internal("the daemon cannot start").with_source(error);
-    let Handed { setup, home, unix, tcp, launcher, network, control } = handed;
+    let Handed { setup, home, unix, tcp, launcher, network, opener, control } = handed;
     let home = Arc::new(home);
     take_over(&home).await?;
     let store = open_store(setup.home.clone()).await?;
@@ -160,7 +174,9 @@ async fn serve(handed: Handed) -> Result<()> {
     let Networking { limited, resolvers, .. } = setup.networking.clone();
     let (network, network_link) =
         Network::new(brought, infield_net::control::Settings { limited, resolvers }, random()?);
-    let local = Arc::new(Local::new(launcher, network, home));
+    let (openers, brought) = sockets(opener);
+    let opener = Opener::new(brought, random()?);
+    let local = Arc::new(Local::new(launcher, (network, Arc::clone(&opener)), home));
     let provider: Arc<dyn Provider> = Arc::clone(&local) as _;
     let engine = Engine::open(store, Arc::clone(&provider), settings(&setup))?;
 
@@ -176,6 +192,7 @@ async fn serve(handed: Handed) -> Result<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(link.run());
     tasks.spawn(network_link.run());
+    tasks.spawn(async move { opener.keep().await });
     let watching = local.clone();
     tasks.spawn(async move { watching.watch_disks().await });
     tasks.spawn(async move { local.keep_network().await });
@@ -191,6 +208,7 @@ async fn serve(handed: Handed) -> Result<()> {
         control,
         launchers,
         networks,
+        openers,
         server,
         shutdown,
         readiness,
@@ -215,6 +233,7 @@ fn settings(setup: &Setup) -> infield_engine::Settings {
     infield_engine::Settings {
         network: setup.networking.standard.clone().unwrap_or(can),
         limited: setup.networking.limited.clone().into(),
+        checks: vec![setup.key_check.clone()],
         ..infield_engine::Settings::standard()
     }
 }
@@ -277,6 +296,11 @@ impl Daemon {
                     Ok(Some((ToDaemon::Network, Some(socket)))) => {
                         if self.networks.send(socket).await.is_err() {
                             return Err(Error::internal("the link to the network has ended"));
+                        }
+                    }
+                    Ok(Some((ToDaemon::Opener, Some(socket)))) => {
+                        if self.openers.send(socket).await.is_err() {
+                            return Err(Error::internal("the link to the opener has ended"));
                         }
                     }
                     Ok(Some((ToDaemon::End, _))) => return Ok(Occasion::KeeperAsked),

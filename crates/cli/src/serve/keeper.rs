@@ -1,11 +1,11 @@
-//! The keeper: holds the home, its sockets, and the three processes that do the work.
+//! The keeper: holds the home, its sockets, and the processes that do the work.
 //!
 //! It reads nothing that a stranger wrote. What it makes in the home it makes through the home's
 //! descriptor, because in root's mode the directory belongs to the daemon's account.
 //!
 //! Whoever dies is started again, sooner or later by how often that happened. A daemon that ends
 //! with success was asked to end: then the others end too, and the keeper. When the keeper itself is
-//! killed, daemon and network see the end of their standard input, the launcher gets a signal, and
+//! killed, daemon, network and opener see the end of their standard input, the launcher gets a signal, and
 //! the next keeper finds the sandboxes.
 
 use std::io;
@@ -24,10 +24,10 @@ use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::interval;
 
-use super::control::{self, FromDaemon, ToDaemon, ToLauncher, ToNetwork};
+use super::control::{self, FromDaemon, ToDaemon, ToLauncher, ToNetwork, ToOpener};
 use super::options::{Options, Setup};
 use super::post::{Change, Post};
-use super::{DAEMON, LAUNCHER, NETWORK_PROCESS, log, own_binary};
+use super::{DAEMON, LAUNCHER, NETWORK_PROCESS, OPENER, log, own_binary};
 use crate::home::{self, SOCKET};
 
 /// How long a home may stay locked by a keeper that ends.
@@ -52,6 +52,11 @@ pub(super) fn run(options: &Options) -> Result<()> {
         setup: options.setup()?,
         launcher: options.launcher_setup()?,
         network: ToNetwork { account: options.network_account()? },
+        opener: ToOpener {
+            account: options.opener_account()?,
+            key: options.secret_key.text(&home)?.to_string(),
+            trust: options.trust.path(),
+        },
         unix: bind_unix(&home).map_err(|error| {
             Error::internal("the daemon's socket cannot be made").with_source(error)
         })?,
@@ -134,6 +139,8 @@ struct Keeper {
     launcher: ToLauncher,
     /// What the network process is told.
     network: ToNetwork,
+    /// What the opener is told.
+    opener: ToOpener,
     home: OwnedFd,
     unix: UnixListener,
     tcp: Option<TcpListener>,
@@ -143,6 +150,7 @@ struct Keeper {
 enum Event {
     Launcher(Change),
     Network(Change),
+    Opener(Change),
     Daemon(Change),
     Said(Option<FromDaemon>),
     Asked,
@@ -153,13 +161,16 @@ enum Event {
 struct Watch {
     launcher: Post,
     network: Post,
+    opener: Post,
     daemon: Post,
     /// The daemon's ends of the others' sockets, for the next daemon.
     launcher_link: Option<OwnedFd>,
     network_link: Option<OwnedFd>,
+    opener_link: Option<OwnedFd>,
     /// Our ends of the others' standard inputs.
     launcher_guard: Option<OwnedFd>,
     network_guard: Option<OwnedFd>,
+    opener_guard: Option<OwnedFd>,
     /// Our end of the daemon's standard input.
     control: Option<AsyncFd<OwnedFd>>,
     was_ready: bool,
@@ -182,11 +193,14 @@ impl Keeper {
         let mut watch = Watch {
             launcher: Post::new("launcher"),
             network: Post::new("network"),
+            opener: Post::new("opener"),
             daemon: Post::new("daemon"),
             launcher_link: None,
             network_link: None,
+            opener_link: None,
             launcher_guard: None,
             network_guard: None,
+            opener_guard: None,
             control: None,
             was_ready: false,
             terminate: signal(SignalKind::terminate())?,
@@ -196,26 +210,29 @@ impl Keeper {
         loop {
             match watch.next().await? {
                 Event::Launcher(Change::Due) => {
-                    if let Err(error) = self.start_launcher(&mut watch) {
-                        watch.launcher.could_not_fill(&error);
-                        watch.check_failures()?;
-                    }
+                    let started = self.start_launcher(&mut watch);
+                    watch.launcher.note(started);
+                    watch.check_failures()?;
                 }
                 Event::Network(Change::Due) => {
-                    if let Err(error) = self.start_network(&mut watch) {
-                        watch.network.could_not_fill(&error);
-                        watch.check_failures()?;
-                    }
+                    let started = self.start_network(&mut watch);
+                    watch.network.note(started);
+                    watch.check_failures()?;
+                }
+                Event::Opener(Change::Due) => {
+                    let started = self.start_opener(&mut watch);
+                    watch.opener.note(started);
+                    watch.check_failures()?;
                 }
                 Event::Daemon(Change::Due) => {
-                    if let Err(error) = self.start_daemon(&mut watch) {
-                        watch.daemon.could_not_fill(&error);
-                        watch.check_failures()?;
-                    }
+                    let started = self.start_daemon(&mut watch);
+                    watch.daemon.note(started);
+                    watch.check_failures()?;
                 }
                 Event::Daemon(Change::Ended(status)) if status.success() => break,
                 Event::Launcher(Change::Ended(_))
                 | Event::Network(Change::Ended(_))
+                | Event::Opener(Change::Ended(_))
                 | Event::Daemon(Change::Ended(_)) => watch.check_failures()?,
                 Event::Said(Some(FromDaemon::Ready)) => watch.was_ready = true,
                 Event::Said(None) => watch.control = None,
@@ -233,7 +250,9 @@ impl Keeper {
         // Nobody can ask the others anything from here on; they see the end and end.
         (watch.launcher_link, watch.launcher_guard) = (None, None);
         (watch.network_link, watch.network_guard) = (None, None);
+        (watch.opener_link, watch.opener_guard) = (None, None);
         watch.network.finish(OTHERS_END).await?;
+        watch.opener.finish(OTHERS_END).await?;
         watch.launcher.finish(OTHERS_END).await
     }
 
@@ -259,6 +278,17 @@ impl Keeper {
         Ok(())
     }
 
+    fn start_opener(&self, watch: &mut Watch) -> io::Result<()> {
+        let (ours, theirs) = control::pair()?;
+        let (guard, input) = control::pair()?;
+        control::say(&guard, &self.opener, Some(theirs.as_fd()))?;
+        watch.opener.fill(spawn(own_binary(OPENER), input)?);
+        watch.opener_guard = Some(guard);
+        watch.tell_daemon(&ToDaemon::Opener, ours.as_fd());
+        watch.opener_link = Some(ours);
+        Ok(())
+    }
+
     fn start_daemon(&self, watch: &mut Watch) -> io::Result<()> {
         let (ours, theirs) = control::pair()?;
         control::say(&ours, &ToDaemon::Setup(self.setup.clone()), None)?;
@@ -273,6 +303,9 @@ impl Keeper {
         if let Some(link) = &watch.network_link {
             control::say(&ours, &ToDaemon::Network, Some(link.as_fd()))?;
         }
+        if let Some(link) = &watch.opener_link {
+            control::say(&ours, &ToDaemon::Opener, Some(link.as_fd()))?;
+        }
         control::say(&ours, &ToDaemon::Begin, None)?;
         watch.daemon.fill(spawn(own_binary(DAEMON), theirs)?);
         watch.control = Some(packet::register(ours)?);
@@ -282,7 +315,8 @@ impl Keeper {
 
 impl Watch {
     async fn next(&mut self) -> io::Result<Event> {
-        let Self { launcher, network, daemon, control, terminate, interrupt, looks, .. } = self;
+        let Self { launcher, network, opener, daemon, control, terminate, .. } = self;
+        let (interrupt, looks) = (&mut self.interrupt, &mut self.looks);
         let said = async {
             match control {
                 Some(socket) => control::listen(socket).await,
@@ -292,6 +326,7 @@ impl Watch {
         tokio::select! {
             change = launcher.change() => Ok(Event::Launcher(change?)),
             change = network.change() => Ok(Event::Network(change?)),
+            change = opener.change() => Ok(Event::Opener(change?)),
             change = daemon.change() => Ok(Event::Daemon(change?)),
             word = said => Ok(Event::Said(word.ok().flatten().map(|(word, _)| word))),
             _ = terminate.recv() => Ok(Event::Asked),
@@ -302,7 +337,8 @@ impl Watch {
 
     /// Gives up when nothing ever worked: then the reason is in the log and stays there.
     fn check_failures(&self) -> io::Result<()> {
-        let failures = [&self.launcher, &self.network, &self.daemon].map(|post| post.failures);
+        let posts = [&self.launcher, &self.network, &self.opener, &self.daemon];
+        let failures = posts.map(|post| post.failures);
         let failures = failures.into_iter().max().unwrap_or(0);
         if !self.was_ready && failures >= MOST_FAILED_STARTS {
             return Err(io::Error::other(format!("its processes ended {failures} times at start")));

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use infield_domain::isolation::Check;
 use infield_domain::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::control::ToLauncher;
 use super::networking::Networking;
+use super::secret_key::{SecretKey, Trust};
 use crate::home::{Home, Owner};
 
 /// Ids in each range; the launcher's word, repeated here for messages.
@@ -33,6 +35,10 @@ pub(crate) struct Options {
     pub(crate) lifetime: Lifetime,
     /// What holds for the network of all sandboxes.
     pub(crate) networking: Networking,
+    /// The key for secrets.
+    pub(crate) secret_key: SecretKey,
+    /// Authorities besides those of the system.
+    pub(crate) trust: Trust,
 }
 
 /// Names that HTTP answers to besides its own.
@@ -124,6 +130,8 @@ pub(crate) struct Setup {
     pub(crate) lifetime: Lifetime,
     /// What holds for the network of all sandboxes.
     pub(crate) networking: Networking,
+    /// What is to be said of the key for secrets.
+    pub(super) key_check: Check,
 }
 
 impl Options {
@@ -138,6 +146,8 @@ impl Options {
             names: Names::default(),
             lifetime: Lifetime::WhileUsed,
             networking: Networking::from_environment()?,
+            secret_key: SecretKey::find(None)?,
+            trust: Trust::from_environment()?,
         })
     }
 
@@ -171,6 +181,7 @@ impl Options {
             names: self.names.clone(),
             lifetime: self.lifetime,
             networking: self.networking.clone(),
+            key_check: self.secret_key.check(),
         })
     }
 
@@ -179,6 +190,16 @@ impl Options {
         let Some(daemon) = self.account()? else { return Ok(None) };
         let next = self.ids.first + 1;
         Ok(Some(Account { id: if next == daemon.id { next + 1 } else { next } }))
+    }
+
+    /// The account of the opener: one more of that kind.
+    pub(super) fn opener_account(&self) -> Result<Option<Account>> {
+        let (Some(daemon), Some(network)) = (self.account()?, self.network_account()?) else {
+            return Ok(None);
+        };
+        let taken = [daemon.id, network.id];
+        let free = (self.ids.first + 1..).find(|id| !taken.contains(id));
+        Ok(free.map(|id| Account { id }))
     }
 
     /// What the keeper tells a launcher.

@@ -45,10 +45,12 @@ impl Post {
         self.child = Some(child);
     }
 
-    /// Takes note that no child could be started; the next attempt is due after a pause.
-    pub(super) fn could_not_fill(&mut self, error: &io::Error) {
-        tracing::error!(process = self.name, %error, "could not be started");
-        self.fail();
+    /// Takes note when no child could be started; the next attempt is due after a pause.
+    pub(super) fn note(&mut self, started: io::Result<()>) {
+        if let Err(error) = started {
+            tracing::error!(process = self.name, %error, "could not be started");
+            self.fail();
+        }
     }
 
     /// Waits for the child's end, or until the next one is due.

@@ -145,7 +145,7 @@ async fn attempt(provider: &dyn Provider, id: &mut Option<SandboxId>) -> Result<
         None => id.insert(random_id()?),
     };
     let made = async {
-        provider.create(id, &spec()?).await?;
+        provider.create(id, &spec()?, &[]).await?;
         provider.guest(id).executions().await
     };
     let made = made.await;
@@ -173,6 +173,7 @@ fn spec() -> Result<Spec> {
         retention: Retention::TEMPORARY,
         resources: Resources::DEFAULT,
         network: Policy::None,
+        secrets: Vec::new(),
         require: Vec::new(),
     })
 }

@@ -62,7 +62,7 @@ fn hosts_are_checked_and_ordered() {
 
 #[test]
 fn a_wish_names_a_variable() {
-    let wish = |text: &str| text.parse::<Wish>().ok().map(|wish| (wish.secret.0, wish.variable));
+    let wish = |text: &str| text.parse::<Wanted>().ok().map(|wish| (wish.secret.0, wish.variable));
     let pair = |one: &str, other: &str| Some((one.to_owned(), other.to_owned()));
     assert_eq!(wish("TOKEN"), pair("TOKEN", "TOKEN"));
     assert_eq!(wish("TOKEN=GH_TOKEN"), pair("TOKEN", "GH_TOKEN"));

@@ -78,13 +78,17 @@ enum First {
 
 async fn bring_up(engine: &Engine, sandbox: &Sandbox, first: First) -> Performed {
     let provider = engine.provider();
+    let secrets = match engine.given(&sandbox.spec.secrets).await {
+        Ok(secrets) => secrets,
+        Err(error) => return Performed::Failed(error),
+    };
     let result = match first {
         First::Yes => {
-            let call = || provider.create(&sandbox.id, &sandbox.spec);
+            let call = || provider.create(&sandbox.id, &sandbox.spec, &secrets);
             repeated(CREATE_LIMIT, "creating", call).await
         }
         First::No => {
-            let call = || provider.start(&sandbox.id, &sandbox.spec);
+            let call = || provider.start(&sandbox.id, &sandbox.spec, &secrets);
             repeated(START_LIMIT, "starting", call).await
         }
     };

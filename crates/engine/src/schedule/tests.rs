@@ -20,6 +20,7 @@ fn sandbox(state: State, retention: Retention) -> Sandbox {
             labels: Default::default(),
             retention,
             resources: Resources::DEFAULT,
+            secrets: Vec::new(),
             network: Policy::None,
             require: Vec::new(),
         },

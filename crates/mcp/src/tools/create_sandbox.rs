@@ -53,6 +53,8 @@ pub(super) struct Args {
     /// Also host:port, *.host, address/bits:port
     allow: Option<Vec<String>>,
     deny: Option<Vec<String>>,
+    /// NAME or NAME=VARIABLE: its variable gets a placeholder, real in HTTPS to its hosts alone
+    secrets: Option<Vec<String>>,
     /// Delete after this
     ttl_minutes: Option<u64>,
 }
@@ -108,6 +110,12 @@ fn wanted(call: &Call, args: Args) -> DomainResult<CreateSandbox> {
             &args.allow.unwrap_or_default(),
             &args.deny.unwrap_or_default(),
         )?,
+        secrets: args
+            .secrets
+            .unwrap_or_default()
+            .iter()
+            .map(|text| text.parse())
+            .collect::<DomainResult<_>>()?,
         git,
         ..CreateSandbox::standard()
     })

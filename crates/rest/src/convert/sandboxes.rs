@@ -40,6 +40,7 @@ pub(crate) fn create_sandbox(wish: wire::CreateSandbox) -> Result<CreateSandbox>
         retention,
         resources: resources(wish.resources),
         network: network.map_err(|error| named("network", &error))?,
+        secrets: wish.secrets.iter().map(|text| text.parse()).collect::<Result<_>>()?,
         require: wish.require.iter().map(|word| control(word)).collect::<Result<_>>()?,
         git: git_source(wish.git_repo, wish.git_branch)?,
         request_key: wish.request_key,
@@ -118,6 +119,7 @@ pub(crate) fn sandbox(sandbox: Sandbox) -> wire::Sandbox {
     let Sandbox { id, owner, spec, state, cause, provider, enforcement, .. } = sandbox;
     let mask = |name: String| (name, wire::MASK.to_owned());
     let resources = spec.resources;
+    let secrets = spec.secrets.into_iter().map(|grant| (grant.variable, grant.secret.into()));
     wire::Sandbox {
         id: id.into(),
         name: spec.name.into(),
@@ -144,6 +146,7 @@ pub(crate) fn sandbox(sandbox: Sandbox) -> wire::Sandbox {
         },
         network: spec.network.as_str().to_owned(),
         network_rules: rules(&spec.network),
+        secrets: secrets.collect(),
         require: spec.require.into_iter().map(|control| control.as_str().to_owned()).collect(),
         enforcement,
         provider,

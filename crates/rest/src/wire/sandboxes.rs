@@ -62,6 +62,9 @@ pub struct CreateSandbox {
     /// What it may not reach in any case.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deny: Vec<String>,
+    /// Secrets that it can use: `NAME`, or `NAME=VARIABLE` for another variable than its name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
     /// Limits and walls without which it must not start, such as `memory` or `seccomp`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub require: Vec<String>,
@@ -164,6 +167,8 @@ pub struct Sandbox {
     pub network: String,
     /// The rules of a `custom` one.
     pub network_rules: Vec<String>,
+    /// Variables that have placeholders, with the secrets that they stand for.
+    pub secrets: BTreeMap<String, String>,
     /// Limits and walls without which it does not start.
     pub require: Vec<String>,
     /// What enforces each limit and wall, as of the last start.

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 
+import echo
 import git
 import names
 import plain
@@ -47,6 +48,7 @@ async def serve(plan, bait):
     if bait:
         await plain.start_bait(plan)
     else:
+        echo.start(plan)
         git.start(plan)
         await names.start(plan)
         await plain.start(plan)
