@@ -38,8 +38,8 @@ use infield_domain::{Error, Result};
 use crate::home::Home;
 
 pub(crate) use networking::{LIMITED, NETWORK, Networking, RESOLVER};
-pub(crate) use secret_key::{SECRET_KEY, SecretKey, TRUST, Trust};
 pub(crate) use options::{Access, IdBlock, Lifetime, Names, Options};
+pub(crate) use secret_key::{SECRET_KEY, SecretKey, TRUST, Trust};
 
 /// First arguments that make this binary another process than the command line.
 const KEEPER: &str = "__keeper";

@@ -310,10 +310,6 @@ impl Visitor<'_> for Text {
         Value::new(text).map_err(E::custom)
     }
 
-    fn visit_bool<E: de::Error>(self, _: bool) -> std::result::Result<Value, E> {
-        Err(E::custom("a value is a text"))
-    }
-
     fn visit_i64<E: de::Error>(self, _: i64) -> std::result::Result<Value, E> {
         Err(E::custom("a value is a text"))
     }

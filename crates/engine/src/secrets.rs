@@ -195,7 +195,8 @@ fn give(grant: &Grant, secret: Secret, sealed: Sealed) -> Given {
 
 /// Refuses more than travels together.
 fn bounded(all: Vec<Given>) -> Result<Vec<Given>> {
-    let hosts: usize = all.iter().flat_map(|one| &one.hosts).map(|host| host.to_string().len()).sum();
+    let hosts: usize =
+        all.iter().flat_map(|one| &one.hosts).map(|host| host.to_string().len()).sum();
     let sealed: usize = all.iter().map(|one| one.sealed.0.len()).sum();
     if hosts > MOST_HOST_BYTES || sealed > MOST_SEALED_BYTES {
         return Err(Error::invalid("the secrets of one sandbox are too much together")
@@ -205,9 +206,8 @@ fn bounded(all: Vec<Given>) -> Result<Vec<Given>> {
 }
 
 fn missing(name: &SecretName) -> Error {
-    Error::not_found(format!("there is no secret `{name}`")).with_hint(format!(
-        "ask the user to make it: `infield secret set {name} --host HOST`"
-    ))
+    Error::not_found(format!("there is no secret `{name}`"))
+        .with_hint(format!("ask the user to make it: `infield secret set {name} --host HOST`"))
 }
 
 /// Every variable that commands of a sandbox have: its own, the placeholders, and where programs
@@ -218,9 +218,8 @@ pub(crate) fn environment(spec: &Spec) -> BTreeMap<String, String> {
         all.extend(trust::VARIABLES.map(|(name, path)| (name.to_owned(), path.to_owned())));
     }
     all.extend(spec.environment.clone());
-    let placeholder = |grant: &secret::Grant| {
-        (grant.variable.clone(), grant.placeholder.as_str().to_owned())
-    };
+    let placeholder =
+        |grant: &secret::Grant| (grant.variable.clone(), grant.placeholder.as_str().to_owned());
     all.extend(spec.secrets.iter().map(placeholder));
     all
 }

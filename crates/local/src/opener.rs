@@ -160,9 +160,9 @@ impl Opener {
 
     /// What a sandbox has, as far as others may know.
     pub(crate) fn guarded(&self, sandbox: &SandboxId) -> Vec<Guarded> {
-        self.lock().get(sandbox).map_or_else(Vec::new, |given| {
-            given.iter().map(Given::guarded).collect()
-        })
+        self.lock()
+            .get(sandbox)
+            .map_or_else(Vec::new, |given| given.iter().map(Given::guarded).collect())
     }
 
     /// What every sandbox has, for a process that has nothing.
@@ -215,9 +215,8 @@ pub(crate) async fn connect(network: &Network, opener: &Opener) {
     let joined = async {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let pair = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None);
-        let (one, other) = pair.map_err(|errno| {
-            Error::internal("a socket pair cannot be made").with_source(errno)
-        })?;
+        let (one, other) = pair
+            .map_err(|errno| Error::internal("a socket pair cannot be made").with_source(errno))?;
         opener.connect(one).await?;
         network.connect(other).await
     };

@@ -45,9 +45,8 @@ impl Opener {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         let bytes = postcard::to_stdvec(handover).map_err(io::Error::other)?;
-        let send = |socket: &OwnedFd| {
-            packet::send(socket, &bytes, &[client, server, theirs.as_fd()])
-        };
+        let send =
+            |socket: &OwnedFd| packet::send(socket, &bytes, &[client, server, theirs.as_fd()]);
         let sent = timeout(PATIENCE, socket.async_io(Interest::WRITABLE, send)).await;
         sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
         packet::register(ours).map(Opened)

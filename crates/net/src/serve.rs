@@ -202,21 +202,11 @@ impl State {
         Answer::Done
     }
 
-    fn rules(
-        &self,
-        policy: Policy,
-        allowance: Allowance,
-        secrets: Arc<[Guarded]>,
-    ) -> Arc<Rules> {
+    fn rules(&self, policy: Policy, allowance: Allowance, secrets: Arc<[Guarded]>) -> Arc<Rules> {
         Arc::new(Rules { policy, limited: self.limited.clone(), allowance, secrets })
     }
 
-    fn serve(
-        &mut self,
-        id: SandboxId,
-        rules: Arc<Rules>,
-        sockets: Vec<OwnedFd>,
-    ) -> io::Result<()> {
+    fn serve(&mut self, id: SandboxId, rules: Arc<Rules>, sockets: Vec<OwnedFd>) -> io::Result<()> {
         if let Some(served) = self.served.get_mut(&id) {
             served.sandbox.rules.send_replace(rules);
             return if sockets.is_empty() { Ok(()) } else { served.add(sockets) };

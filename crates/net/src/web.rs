@@ -113,8 +113,7 @@ async fn answer(
     visit: &Visit<'_>,
     mut request: Request<Incoming>,
 ) -> Result<Response<Body>, hyper::Error> {
-    let checked =
-        check::request(request.method(), request.uri(), request.headers(), &visit.site);
+    let checked = check::request(request.method(), request.uri(), request.headers(), &visit.site);
     let refused = checked.err().map(str::to_owned);
     if let Some(why) = refused.or_else(|| stray::carried(&request, &visit.secrets)) {
         let text = format!("{}\n", (visit.refuse)(&why));

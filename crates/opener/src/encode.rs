@@ -51,30 +51,49 @@ pub(crate) fn json(text: &[u8]) -> Bytes {
     Zeroizing::new(out)
 }
 
-/// Every form in which an answer may show a text.
+/// Every form in which an answer may show a text: as it is, escaped once or twice, in base64 after
+/// that, in hexadecimal digits.
 pub(crate) fn all(text: &[u8]) -> Vec<Bytes> {
-    let lower = escaped(text, b"0123456789abcdef");
-    let mut form = percent(text).to_vec();
-    while let Some(at) = form.windows(3).position(|part| part == b"%20") {
-        form.splice(at..at + 3, [b'+']);
-    }
     let hex = |digits| text.iter().flat_map(|&byte| hex_of(byte, digits)).collect::<Vec<u8>>();
-    let mut forms = vec![
-        Zeroizing::new(text.to_vec()),
-        percent(text),
-        lower,
-        Zeroizing::new(form),
-        json(text),
-        Zeroizing::new(hex(b"0123456789abcdef")),
-        Zeroizing::new(hex(b"0123456789ABCDEF")),
-    ];
-    for before in 0..3 {
-        forms.extend(base64_after(before, text));
+    let mut forms: Vec<Bytes> =
+        [b"0123456789abcdef", b"0123456789ABCDEF"].map(|digits| Zeroizing::new(hex(digits))).into();
+    let once = escapes(text);
+    for form in &once {
+        forms.extend(escapes(form));
+        for before in 0..3 {
+            forms.extend(base64_after(before, form));
+        }
     }
+    forms.extend(once);
     forms.retain(|form| form.len() >= LEAST);
     forms.sort_by(|one, other| one.as_slice().cmp(other));
     forms.dedup();
     forms
+}
+
+/// A text as it is, and escaped in each way.
+fn escapes(text: &[u8]) -> Vec<Bytes> {
+    let mut form = percent(text).to_vec();
+    while let Some(at) = form.windows(3).position(|part| part == b"%20") {
+        form.splice(at..at + 3, [b'+']);
+    }
+    let mut forms = vec![
+        Zeroizing::new(text.to_vec()),
+        percent(text),
+        escaped(text, b"0123456789abcdef"),
+        Zeroizing::new(form),
+        json(text),
+        // Some escape the slash, too (RFC 8259, 7).
+        slashed(&json(text)),
+    ];
+    forms.sort_by(|one, other| one.as_slice().cmp(other));
+    forms.dedup();
+    forms
+}
+
+fn slashed(text: &[u8]) -> Bytes {
+    let escape = |&byte: &u8| if byte == b'/' { vec![b'\\', b'/'] } else { vec![byte] };
+    Zeroizing::new(text.iter().flat_map(escape).collect())
 }
 
 /// The letters of base64 (RFC 4648, 4 and 5) that come of this text alone when so many bytes stand
@@ -83,7 +102,7 @@ fn base64_after(before: usize, text: &[u8]) -> [Bytes; 2] {
     let mut padded = Zeroizing::new(vec![0; before]);
     padded.extend_from_slice(text);
     let first = if before == 0 { 0 } else { before + 1 };
-    let shared = usize::from(padded.len() % 3 != 0);
+    let shared = usize::from(!padded.len().is_multiple_of(3));
     [STANDARD_NO_PAD, URL_SAFE_NO_PAD].map(|engine| {
         let letters = Zeroizing::new(engine.encode(&*padded));
         let own = letters.get(first..letters.len() - shared).unwrap_or_default();

@@ -13,8 +13,8 @@ use infield_domain::network::DomainName;
 use infield_net::check::Site;
 use infield_net::handover::{Handover, Report};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ServerConfig};
 use rustls::server::Acceptor;
+use rustls::{ClientConfig, ServerConfig};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -204,8 +204,7 @@ async fn shake(
     match timeout(HANDSHAKE, started.into_stream(shown)).await {
         Ok(Ok(client)) => Ok(client),
         Ok(Err(error)) => Err(format!(
-            "its client does not take the sandbox's own authority ({error}); one that is pinned to \
-             another certificate cannot use a secret"
+            "its client is pinned, or does not trust the sandbox's own authority: {error}"
         )),
         Err(_) => Err("its client's handshake took too long".to_owned()),
     }

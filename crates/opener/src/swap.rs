@@ -144,12 +144,7 @@ impl Swap {
     }
 
     /// Passes on what begins before `limit`, and gives where the rest begins.
-    fn pass(
-        &mut self,
-        bytes: &[u8],
-        limit: usize,
-        out: &mut Vec<u8>,
-    ) -> Result<usize, SecretName> {
+    fn pass(&mut self, bytes: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<usize, SecretName> {
         let mut done = 0;
         let table = Arc::clone(&self.table);
         while let Some(found) = table.finder.find(Input::new(bytes).span(done..bytes.len())) {

@@ -207,7 +207,10 @@ async fn connect(
 }
 
 /// Answers one request: by what the host answers, unless it is refused.
-async fn answer(visit: &Arc<Visit>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+async fn answer(
+    visit: &Arc<Visit>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
     let answered = ask(visit, request).await;
     // What was refused in the middle of a body broke the request, too.
     if let Some(why) = lock(&visit.refused).clone() {
@@ -253,9 +256,11 @@ async fn ask(visit: &Arc<Visit>, mut request: Request<Incoming>) -> Result<Respo
     };
     let mut response = sent.map_err(|error| error.to_string())?;
     let is_switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    check::response(&mut response, wish).map_err(|()| "its answer is malformed".to_owned())?;
+    check::response(&mut response, wish)?;
     if has_body && body::is_coded(response.headers()) {
-        return Err("its answer is compressed, though nothing of that kind was asked for".to_owned());
+        return Err(
+            "its answer is compressed, though nothing of that kind was asked for".to_owned()
+        );
     }
     head::mask(response.headers_mut(), exchange);
     response.extensions_mut().remove::<hyper::ext::ReasonPhrase>();

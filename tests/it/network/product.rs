@@ -1,7 +1,7 @@
 //! The product on HOST. Its daemon, launcher and whatever else it starts live in that namespace.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,6 +31,18 @@ impl Product {
         let home = Home::new()?.within(world.host().entry());
         let options = options(&world)?;
         let server = Server::start_at(home, &options.each_ref().map(String::as_str))?;
+        Ok(Self { server, world })
+    }
+
+    /// Starts it with its log in a file.
+    pub(crate) fn logging(world: Arc<World>, log: &Path) -> Result<Self> {
+        let home = Home::new()?.within(world.host().entry());
+        let options = options(&world)?;
+        let file = std::fs::File::create(log)?;
+        let server = Server::start_by(home, |mut serve| {
+            serve.args(&options).stderr(file);
+            serve
+        })?;
         Ok(Self { server, world })
     }
 

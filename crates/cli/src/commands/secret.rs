@@ -114,8 +114,9 @@ fn value(args: &SetArgs) -> Result<Zeroizing<String>> {
         (Some(name), _) => std::env::var(name).map_err(|_| {
             Error::invalid(format!("the variable `{name}` is not there, or is no text"))
         })?,
-        (None, Some(path)) => std::fs::read_to_string(path)
-            .map_err(unread(format!("`{}`", path.display())))?,
+        (None, Some(path)) => {
+            std::fs::read_to_string(path).map_err(unread(format!("`{}`", path.display())))?
+        }
         (None, None) => from_standard_input().map_err(unread("standard input".to_owned()))?,
     };
     let text = Zeroizing::new(text);

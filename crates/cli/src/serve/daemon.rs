@@ -121,16 +121,7 @@ impl Handed {
                     let (Some(setup), Some(home), Some(unix)) = (setup, home, unix) else {
                         return Err(strange("the keeper handed over too little"));
                     };
-                    return Ok(Self {
-                        setup,
-                        home,
-                        unix,
-                        tcp,
-                        launcher,
-                        network,
-                        opener,
-                        control,
-                    });
+                    return Ok(Self { setup, home, unix, tcp, launcher, network, opener, control });
                 }
             }
         }

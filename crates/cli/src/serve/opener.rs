@@ -27,14 +27,21 @@ fn work() -> Result<()> {
     };
     let setup = infield_opener::Setup {
         key: secret_key::decode(&told.key)?,
-        trust: told.trust.map(|path| std::fs::read(path).map_err(failed)).transpose()?.unwrap_or_default(),
+        trust: told
+            .trust
+            .map(|path| std::fs::read(path).map_err(failed))
+            .transpose()?
+            .unwrap_or_default(),
     };
     let given_up = |errno: Errno| {
         Error::internal("the opener cannot give up its privileges").with_source(errno)
     };
     if told.account.is_some() {
         // It is given sockets, and makes none: in a network of its own it could reach nobody.
-        #[expect(deprecated, reason = "its successor is unsafe for the sake of another flag, FILES")]
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe for the sake of another flag, FILES"
+        )]
         rustix::thread::unshare(UnshareFlags::NEWNET).map_err(given_up)?;
     }
     account::give_up(told.account).map_err(given_up)?;

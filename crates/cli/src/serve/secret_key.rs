@@ -51,7 +51,8 @@ impl SecretKey {
             decode(&text)?;
             return Ok(Self::Given(text, "the environment"));
         }
-        let credential = std::env::var_os(CREDENTIALS).map(|folder| Path::new(&folder).join(CREDENTIAL));
+        let credential =
+            std::env::var_os(CREDENTIALS).map(|folder| Path::new(&folder).join(CREDENTIAL));
         match credential.filter(|path| path.exists()) {
             Some(path) => Ok(Self::Given(read(&path)?, "the service manager")),
             None => Ok(Self::Beside),
@@ -70,12 +71,9 @@ impl SecretKey {
     pub(super) fn check(&self) -> Check {
         let name = "key for secrets".to_owned();
         match self {
-            Self::Given(_, place) => Check {
-                name,
-                verdict: Verdict::Good,
-                found: format!("from {place}"),
-                mend: None,
-            },
+            Self::Given(_, place) => {
+                Check { name, verdict: Verdict::Good, found: format!("from {place}"), mend: None }
+            }
             Self::Beside => Check {
                 name,
                 verdict: Verdict::Weak,
@@ -102,8 +100,10 @@ impl Trust {
             let text = std::fs::read_to_string(path).unwrap_or_default();
             if !text.contains("-----BEGIN CERTIFICATE-----") {
                 let shown = path.display();
-                return Err(Error::invalid(format!("`{shown}` is no readable file of certificates"))
-                    .with_hint("name a file with certificates in PEM"));
+                return Err(Error::invalid(format!(
+                    "`{shown}` is no readable file of certificates"
+                ))
+                .with_hint("name a file with certificates in PEM"));
             }
         }
         Ok(Self(file))
@@ -157,7 +157,11 @@ fn beside(home: impl std::os::fd::AsFd) -> Result<Zeroizing<String>> {
             let text = fresh()?;
             // Written beside and renamed, so that a crash leaves no key of half the length.
             let draft = format!("{FILE}.new");
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+            let flags = OFlags::WRONLY
+                | OFlags::CREATE
+                | OFlags::TRUNC
+                | OFlags::CLOEXEC
+                | OFlags::NOFOLLOW;
             let mode = Mode::RUSR | Mode::WUSR;
             match rustix::fs::unlinkat(&home, &draft, AtFlags::empty()) {
                 Ok(()) | Err(rustix::io::Errno::NOENT) => {}
@@ -177,9 +181,8 @@ fn beside(home: impl std::os::fd::AsFd) -> Result<Zeroizing<String>> {
 
 fn fresh() -> Result<Zeroizing<String>> {
     let mut key = Zeroizing::new([0; KEY_BYTES]);
-    getrandom::fill(&mut *key).map_err(|error| {
-        Error::internal("the host gives no random number").with_source(error)
-    })?;
+    getrandom::fill(&mut *key)
+        .map_err(|error| Error::internal("the host gives no random number").with_source(error))?;
     Ok(Zeroizing::new(key.iter().map(|byte| format!("{byte:02x}")).collect()))
 }
 

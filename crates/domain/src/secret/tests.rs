@@ -48,8 +48,11 @@ fn hosts_are_checked_and_ordered() {
         let texts: Vec<_> = texts.iter().map(|&text| text.to_owned()).collect();
         let found = hosts(&texts).ok();
         let found = found.map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>());
-        assert_eq!(found.as_deref().map(|all| all.iter().map(String::as_str).collect::<Vec<_>>()),
-            expected.map(<[&str]>::to_vec), "{texts:?}");
+        assert_eq!(
+            found.as_deref().map(|all| all.iter().map(String::as_str).collect::<Vec<_>>()),
+            expected.map(<[&str]>::to_vec),
+            "{texts:?}"
+        );
     };
     check(&["b.example", "A.example", "b.example"], Some(&["a.example", "b.example"]));
     check(&["*.example.org"], Some(&["*.example.org"]));

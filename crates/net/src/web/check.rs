@@ -110,11 +110,11 @@ pub fn forward<B>(request: &mut Request<B>, wish: Wish) {
 }
 
 /// Makes a response what goes to the client; fails if it cannot be one.
-pub fn response<B>(response: &mut Response<B>, wish: Wish) -> Result<(), ()> {
-    framing(response.headers())?;
+pub fn response<B>(response: &mut Response<B>, wish: Wish) -> Result<(), &'static str> {
+    framing(response.headers()).map_err(|()| "it is unclear where its answer ends")?;
     let is_switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let goes_on = match (is_switched, wish) {
-        (true, Wish::Answer) => return Err(()),
+        (true, Wish::Answer) => return Err("its answer changes the protocol unasked"),
         (true, Wish::WebSocket) => Wish::WebSocket,
         (false, _) => Wish::Answer,
     };

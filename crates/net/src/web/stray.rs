@@ -4,15 +4,16 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use http::Request;
-use http::header::{HeaderName, HeaderValue, AUTHORIZATION, PROXY_AUTHORIZATION};
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue, PROXY_AUTHORIZATION};
 use infield_domain::secret::{Guarded, bare};
 
 /// Why a request is refused that carries a placeholder in its head.
 pub(super) fn carried<B>(request: &Request<B>, secrets: &[Guarded]) -> Option<String> {
     let path = request.uri().path_and_query().map(|path| path.as_str().as_bytes().to_vec());
-    let headers = request.headers().iter().map(|(name, value)| {
-        credentials(name, value).unwrap_or_else(|| value.as_bytes().to_vec())
-    });
+    let headers = request
+        .headers()
+        .iter()
+        .map(|(name, value)| credentials(name, value).unwrap_or_else(|| value.as_bytes().to_vec()));
     let texts: Vec<Vec<u8>> = path.into_iter().chain(headers).collect();
     let is_carried = |secret: &&Guarded| {
         let placeholder = secret.placeholder.as_str().as_bytes();

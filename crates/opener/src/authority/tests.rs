@@ -1,6 +1,6 @@
 use rustls::RootCertStore;
-use rustls::client::danger::ServerCertVerifier as _;
 use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::{ServerName, UnixTime};
 
 use super::*;

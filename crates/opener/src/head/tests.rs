@@ -55,7 +55,10 @@ fn a_placeholder_of_another_host_is_refused() {
         Request::get("/").header("authorization", format!("Basic {credentials}")).body(()),
     ] {
         let why = fill(&mut request.expect("a request"), &exchange).expect_err("refused");
-        assert_eq!(why, "it carries the placeholder of the secret `B`, which does not name this host");
+        assert_eq!(
+            why,
+            "it carries the placeholder of the secret `B`, which does not name this host"
+        );
     }
 }
 
@@ -81,7 +84,10 @@ fn requests_of_both_versions_become_each_other() {
         .body(())
         .expect("a request");
     flatten(&mut request).expect("sound");
-    assert_eq!((request.uri().to_string(), &request.headers()[HOST]), ("/x?y".into(), &HeaderValue::from_static("a.example:8443")));
+    assert_eq!(
+        (request.uri().to_string(), &request.headers()[HOST]),
+        ("/x?y".into(), &HeaderValue::from_static("a.example:8443"))
+    );
     raise(&mut request).expect("sound");
     assert_eq!(request.uri(), "https://a.example:8443/x?y");
     assert!(request.headers().get(HOST).is_none());

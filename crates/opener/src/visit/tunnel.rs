@@ -4,7 +4,9 @@
 
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_buf, BufReader, ReadHalf, WriteHalf, split};
+use tokio::io::{
+    AsyncReadExt as _, AsyncWriteExt as _, BufReader, ReadHalf, WriteHalf, copy_buf, split,
+};
 
 use crate::exchange::Exchange;
 use crate::swap::Swap;
