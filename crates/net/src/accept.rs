@@ -15,6 +15,7 @@
 mod carry;
 mod dial;
 mod entry;
+mod opened;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -72,13 +72,6 @@ pub(crate) fn reset(stream: &TcpStream) {
     }
 }
 
-/// Ends both directions of a connection, whoever else has its socket.
-pub(crate) fn end(stream: &TcpStream) {
-    if let Err(error) = shutdown(stream, Shutdown::Both) {
-        tracing::debug!(%error, "a connection is over already");
-    }
-}
-
 /// Says that nothing more is sent.
 pub(crate) fn finish(stream: &TcpStream) -> io::Result<()> {
     match shutdown(stream, Shutdown::Write) {

@@ -16,6 +16,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use infield_domain::secret::{SecretName, stray};
+use tokio::sync::SemaphorePermit;
 
 use crate::exchange::Exchange;
 use crate::head;
@@ -68,7 +69,7 @@ pub(crate) async fn fill(
         return Ok(Request::from_parts(parts, body.map_err(BodyError::from).boxed_unsync()));
     }
     let table = table_for(&parts.headers, exchange);
-    if let Some(length) = body.size_hint().exact().filter(|length| *length <= SHORT) {
+    if let Some((length, _place)) = short(&body, exchange) {
         let whole = gather(body, length).await?;
         let filled = match table.swap(&whole) {
             Ok(filled) => filled,
@@ -91,7 +92,7 @@ pub(crate) async fn mask(
     if body.is_end_stream() {
         return Ok(Response::from_parts(parts, body.map_err(BodyError::from).boxed_unsync()));
     }
-    if let Some(length) = body.size_hint().exact().filter(|length| *length <= SHORT) {
+    if let Some((length, _place)) = short(&body, exchange) {
         let masked = exchange.mask.swap(&gather(body, length).await?).unwrap_or_default();
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(masked.len()));
         return Ok(Response::from_parts(parts, text(masked)));
@@ -117,6 +118,12 @@ fn table_for<'a>(headers: &HeaderMap, exchange: &'a Exchange) -> &'a Arc<Table> 
         other if other.ends_with("+json") => &exchange.json,
         _ => &exchange.raw,
     }
+}
+
+/// The length of a body that can be gathered, with the place for it.
+fn short<'a>(body: &Incoming, exchange: &'a Exchange) -> Option<(u64, SemaphorePermit<'a>)> {
+    let length = body.size_hint().exact().filter(|length| *length <= SHORT)?;
+    Some((length, exchange.places.try_acquire().ok()?))
 }
 
 async fn gather(mut body: Incoming, length: u64) -> Result<Vec<u8>, BodyError> {

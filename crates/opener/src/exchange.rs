@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use infield_domain::network::{DomainName, Pattern};
 use infield_domain::secret::{Placeholder, SecretName, Value};
+use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use crate::encode::{self, Bytes};
@@ -30,10 +31,16 @@ pub(crate) struct Exchange {
     pub(crate) json: Arc<Table>,
     /// In answers.
     pub(crate) mask: Arc<Table>,
+    /// A place for each body of the sandbox that is gathered.
+    pub(crate) places: Arc<Semaphore>,
 }
 
 impl Exchange {
-    pub(crate) fn new(held: &[Held], host: &DomainName) -> Result<Self, String> {
+    pub(crate) fn new(
+        held: &[Held],
+        host: &DomainName,
+        places: &Arc<Semaphore>,
+    ) -> Result<Self, String> {
         let outgoing = |form: fn(&[u8]) -> Bytes| {
             let pair = |one: &Held| {
                 let text = Zeroizing::new(one.placeholder.as_str().as_bytes().to_vec());
@@ -57,6 +64,7 @@ impl Exchange {
             percent: outgoing(encode::percent)?,
             json: outgoing(encode::json)?,
             mask: Arc::new(Table::new(masks)?),
+            places: Arc::clone(places),
         })
     }
 }

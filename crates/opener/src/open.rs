@@ -110,7 +110,7 @@ async fn carry(
     // In a box: of a future this deep the compiler cannot say that it may move between threads.
     let met: BoxFuture<End> = Box::pin(meet(meeting, Counted::new(client, first, ledger), server));
     let end = met.await;
-    if matches!(end, End::Refused(_)) {
+    if !matches!(end, End::Done) {
         part(last).await;
     }
     end

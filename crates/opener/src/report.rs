@@ -15,6 +15,14 @@ use crate::stream::Ledger;
 /// How often a little is told, too.
 const TELL_EACH: Duration = Duration::from_secs(1);
 
+/// Tells the one thing that there is to tell of a connection.
+pub(crate) fn tell_last(socket: &OwnedFd, report: &Report) {
+    let bytes = postcard::to_stdvec(report).map_err(io::Error::other);
+    if let Err(error) = bytes.and_then(|bytes| packet::send(socket, &bytes, &[])) {
+        tracing::warn!(%error, "a connection that is not opened is not told of");
+    }
+}
+
 /// The socket pair of one connection.
 pub(crate) struct Reports(AsyncFd<OwnedFd>);
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use infield_domain::SandboxId;
 use infield_domain::secret::Value;
-use infield_net::handover::{HANDOVER_BYTES, Handover};
+use infield_net::handover::{HANDOVER_BYTES, Handover, Report};
 use infield_net::packet;
 use rustls::crypto::CryptoProvider;
 use tokio::io::{Interest, unix::AsyncFd};
@@ -19,9 +19,13 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::control::{Answer, FromOpener, PACKET_BYTES, Request, ToOpener};
 use crate::open::{self, Sockets};
+use crate::report;
 use crate::seal::Key;
 use crate::trust::Trust;
 use crate::ward::{Refusal, Ward};
+
+/// Connections of one sandbox at once: each holds what a slow reader has not read.
+const MOST_CONNECTIONS: usize = 128;
 
 /// Serves until the keeper is gone or the daemon's socket ends.
 pub(crate) async fn serve(
@@ -171,6 +175,10 @@ impl State {
             return tracing::warn!(sandbox = %handover.sandbox, "it has no secrets here");
         };
         while served.connections.try_join_next().is_some() {}
+        if served.connections.len() >= MOST_CONNECTIONS {
+            let why = "the sandbox has as many opened connections as it may".to_owned();
+            return report::tell_last(&sockets.reports, &Report::Broken(why));
+        }
         let ward = Arc::clone(&served.ward);
         served.connections.spawn(open::open(ward, handover, sockets));
     }

@@ -39,7 +39,9 @@ use tasks::Tasks;
 /// Bytes of a request's or a response's head at most, and of what is kept of a body.
 const BUFFER: usize = 64 << 10;
 /// Requests at once on one connection of HTTP/2.
-const MOST_STREAMS: u32 = 128;
+const MOST_STREAMS: u32 = 64;
+/// Bytes that one side of HTTP/2 may send ahead of a slow reader: on one stream, and on all.
+const AHEAD: (u32, u32) = (256 << 10, 512 << 10);
 /// How long a client may take for the head of a request.
 const HEAD: Duration = Duration::from_secs(60);
 
@@ -171,6 +173,9 @@ fn builder(protocol: Protocol, tasks: &Tasks) -> auto::Builder<Tasks> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(MOST_STREAMS)
+        .initial_stream_window_size(AHEAD.0)
+        .initial_connection_window_size(AHEAD.1)
+        .max_send_buf_size(BUFFER)
         .max_header_list_size(u32::try_from(BUFFER).unwrap_or(u32::MAX))
         .auto_date_header(false);
     match protocol {
@@ -199,6 +204,8 @@ async fn connect(
         Protocol::Two => {
             let mut builder = http2::Builder::new(tasks.clone());
             builder.timer(TokioTimer::new());
+            builder.initial_stream_window_size(AHEAD.0).initial_connection_window_size(AHEAD.1);
+            builder.max_send_buf_size(BUFFER);
             builder.max_header_list_size(u32::try_from(BUFFER).unwrap_or(u32::MAX));
             let (sender, upstream) = builder.handshake(host).await?;
             Ok((Sender::Two(sender), Box::pin(async move { drop(upstream.await) })))

@@ -8,6 +8,7 @@ use infield_domain::network::{DomainName, Pattern};
 use infield_domain::secret::{Given, SecretName};
 use rustls::ClientConfig;
 use rustls::crypto::CryptoProvider;
+use tokio::sync::Semaphore;
 
 use crate::authority::Authority;
 use crate::exchange::{Exchange, Held};
@@ -16,6 +17,8 @@ use crate::trust::Trust;
 
 /// Hosts whose tables are kept; a wildcard has any number.
 const MOST_KEPT: usize = 64;
+/// Bodies that are gathered at once; further ones stream.
+const MOST_GATHERED: usize = 32;
 
 /// One sandbox. All values go with it.
 pub(crate) struct Ward {
@@ -24,6 +27,7 @@ pub(crate) struct Ward {
     pub(crate) authority: Arc<Authority>,
     pub(crate) client: ClientConfig,
     exchanges: Mutex<HashMap<DomainName, Arc<Exchange>>>,
+    places: Arc<Semaphore>,
 }
 
 /// Why a sandbox cannot be taken in.
@@ -60,7 +64,8 @@ impl Ward {
             None => Arc::new(Authority::new(sandbox, &hosts, provider).map_err(Refusal::Fault)?),
         };
         let client = trust.client().map_err(Refusal::Fault)?;
-        Ok(Self { held, hosts, authority, client, exchanges: Mutex::default() })
+        let (exchanges, places) = (Mutex::default(), Arc::new(Semaphore::new(MOST_GATHERED)));
+        Ok(Self { held, hosts, authority, client, exchanges, places })
     }
 
     /// Whether it has the same as another.
@@ -78,7 +83,7 @@ impl Ward {
         if known.len() >= MOST_KEPT {
             known.clear();
         }
-        Some(Exchange::new(&self.held, host).map(|exchange| {
+        Some(Exchange::new(&self.held, host, &self.places).map(|exchange| {
             let exchange = Arc::new(exchange);
             known.insert(host.clone(), Arc::clone(&exchange));
             exchange

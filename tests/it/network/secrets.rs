@@ -84,7 +84,7 @@ impl Stage {
 
     /// The placeholder of the sandbox.
     pub(super) fn placeholder(&self) -> Result<String> {
-        Ok(self.shell("printf %s \"$TOKEN\"")?)
+        self.shell("printf %s \"$TOKEN\"")
     }
 
     /// Waits until the log of connections has a line with all of these words.
@@ -115,7 +115,7 @@ impl Stage {
 fn header<'a>(got: &'a Value, name: &str) -> Option<&'a str> {
     let headers = got["headers"].as_array()?.iter();
     let found = headers.filter_map(|pair| Some((pair[0].as_str()?, pair[1].as_str()?)));
-    found.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value).last()
+    found.rev().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl SecretKey {
     }
 
     /// What `infield doctor` says of it.
-    pub(super) fn check(&self) -> Check {
+    pub(in crate::serve) fn check(&self) -> Check {
         let name = "key for secrets".to_owned();
         match self {
             Self::Given(_, place) => {

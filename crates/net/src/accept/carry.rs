@@ -1,6 +1,5 @@
 //! One connection, from its judgement to its end.
 
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use tokio::net::TcpStream;
 use super::Shared;
 use super::dial::{Failure, Route, connect, reason};
 use super::entry::Entry;
-use crate::handover::{Handover, Report};
+use super::opened::{self, Made};
 use crate::inspect::{self, First, Sight, Silence};
 use crate::relay::{self, Direction, End, Way};
 use crate::sandbox::Rules;
@@ -22,7 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const UNBOUNDED: Duration = Duration::from_secs(1 << 30);
 
 const SILENT: &str = "its first bytes took too long";
-const NOT_OPENED: &str = "a secret names its host, and the process that opens TLS is away";
 const SPOKEN: &str = "its server spoke before its request came";
 
 /// How a connection ended, unless both sides said all.
@@ -45,10 +43,24 @@ struct Link<'a> {
     entry: &'a Entry,
     client: Arc<TcpStream>,
     server: Arc<TcpStream>,
-    /// Whether the client's bytes are looked at.
-    is_inspected: bool,
-    /// Whether its TLS is opened.
-    is_opened: bool,
+    seen: Seen,
+}
+
+/// What is done with the bytes of a client.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    /// They are looked at.
+    pub(super) is_inspected: bool,
+    /// If they are TLS, it is opened.
+    pub(super) is_opened: bool,
+}
+
+/// What became of a connection that may be.
+enum Passed {
+    /// It is over, and this is why it might be.
+    Over(String),
+    /// It is TLS for a secret host, and made.
+    Secret { server: Arc<TcpStream>, first: First, reason: String },
 }
 
 /// Carries a connection from its judgement to its end.
@@ -57,7 +69,13 @@ pub(super) async fn carry(shared: &Shared, entry: &Entry, client: TcpStream) {
         return entry.end(Judgement::Allowed, format!("it broke: {error}"));
     }
     let client = Arc::new(client);
-    let ended = open_and_exchange(shared, entry, &client).await;
+    let ended = match open_and_exchange(shared, entry, &client).await {
+        Ok(Passed::Secret { server, first, reason }) => {
+            return opened::carry(shared, entry, Made { client, server, first, reason }).await;
+        }
+        Ok(Passed::Over(why)) => Ok(why),
+        Err(stop) => Err(stop),
+    };
     match ended {
         Ok(why) => entry.end(Judgement::Allowed, why),
         Err(Stop::Refused(first, why)) => {
@@ -81,7 +99,7 @@ async fn open_and_exchange(
     shared: &Shared,
     entry: &Entry,
     client: &Arc<TcpStream>,
-) -> Result<String, Stop> {
+) -> Result<Passed, Stop> {
     let rules = shared.sandbox.rules();
     let mut first = First::default();
     let is_inspected = is_inspected(&rules, entry);
@@ -95,25 +113,23 @@ async fn open_and_exchange(
         Failure::Unreachable(why) => Stop::Broken(why),
     })?;
     let (client, server) = (Arc::clone(client), Arc::new(server));
-    let is_opened = is_opened(&rules, entry);
-    let link = Link { shared, entry, client, server, is_inspected, is_opened };
+    let seen = Seen { is_inspected, is_opened: is_opened(&rules, entry) };
+    let link = Link { shared, entry, client, server, seen };
     let ended = tokio::select! {
         biased;
-        why = until_unfit(&link) => Err(Stop::Cut(why)),
+        why = until_unfit(shared, entry, seen) => Err(Stop::Cut(why)),
         end = relay::idle(&entry.meter) => Err(end.into()),
         ended = exchange(&link, first, sight) => ended,
     };
+    if let Err(Stop::Open(first)) = ended {
+        return Ok(Passed::Secret { server: link.server, first, reason: route.reason });
+    }
     if ended.is_err() {
         relay::reset(&link.server);
-        if link.is_opened {
-            // Others have these sockets too: what they still do reaches nobody.
-            relay::end(&link.client);
-            relay::end(&link.server);
-        }
     }
     match ended {
         Err(Stop::Broken(why)) => Err(Stop::Broken(format!("{}; {why}", route.reason))),
-        ended => ended.map(|()| route.reason),
+        ended => ended.map(|()| Passed::Over(route.reason)),
     }
 }
 
@@ -193,11 +209,11 @@ async fn open(
 }
 
 /// Ends when the rules that are in force no longer fit the connection.
-async fn until_unfit(link: &Link<'_>) -> String {
-    let mut changes = link.shared.sandbox.rules.subscribe();
+pub(super) async fn until_unfit(shared: &Shared, entry: &Entry, seen: Seen) -> String {
+    let mut changes = shared.sandbox.rules.subscribe();
     loop {
         let rules = Arc::clone(&changes.borrow_and_update());
-        if let Some(why) = unfit(link, &rules) {
+        if let Some(why) = unfit(entry, seen, &rules) {
             return why;
         }
         if changes.changed().await.is_err() {
@@ -207,16 +223,16 @@ async fn until_unfit(link: &Link<'_>) -> String {
     }
 }
 
-fn unfit(link: &Link<'_>, rules: &Rules) -> Option<String> {
-    let address = link.entry.reached()?;
-    let verdict = rules.decide(link.entry.asked.name.as_ref(), address, link.entry.asked.port);
+fn unfit(entry: &Entry, seen: Seen, rules: &Rules) -> Option<String> {
+    let address = entry.reached()?;
+    let verdict = rules.decide(entry.asked.name.as_ref(), address, entry.asked.port);
     if !verdict.is_allowed() {
         return Some(format!("the policy changed: {}", reason(&verdict, address)));
     }
-    if is_opened(rules, link.entry) != link.is_opened {
+    if is_opened(rules, entry) != seen.is_opened {
         return Some("the secrets of the sandbox changed".to_owned());
     }
-    let is_unseen = is_inspected(rules, link.entry) && !link.is_inspected;
+    let is_unseen = is_inspected(rules, entry) && !seen.is_inspected;
     is_unseen.then(|| "the policy changed, and nobody looked at its first bytes".to_owned())
 }
 
@@ -224,7 +240,7 @@ fn unfit(link: &Link<'_>, rules: &Rules) -> Option<String> {
 async fn exchange(link: &Link<'_>, first: First, sight: Option<Sight>) -> Result<(), Stop> {
     let stop = match sight {
         Some(Sight::Http) => Stop::Web(first),
-        Some(Sight::Tls) if link.is_opened => Stop::Open(first),
+        Some(Sight::Tls) if link.seen.is_opened => Stop::Open(first),
         Some(sight) => {
             return tokio::try_join!(pass(link, first, sight), incoming(link)).map(drop);
         }
@@ -238,7 +254,6 @@ async fn exchange(link: &Link<'_>, first: First, sight: Option<Sight>) -> Result
             Err(Stop::Refused(first, SPOKEN.to_owned()))
         }
         Stop::Web(first) => browse(link, first).await,
-        Stop::Open(first) => opened(link, first).await,
         other => Err(other),
     }
 }
@@ -268,7 +283,7 @@ async fn late_look(link: &Link<'_>, mut first: First) -> Result<(), Stop> {
         Ok(Sight::Refused(why)) => Err(Stop::Refused(first, why.to_owned())),
         Err(Silence::Slow) => Err(Stop::Refused(first, SILENT.to_owned())),
         Ok(Sight::Http) => Err(Stop::Web(first)),
-        Ok(Sight::Tls) if link.is_opened => Err(Stop::Open(first)),
+        Ok(Sight::Tls) if link.seen.is_opened => Err(Stop::Open(first)),
         Ok(sight) => pass(link, first, sight).await,
         // What ended before it could be told is no request, and no hello.
         Err(Silence::Ended) => pass(link, first, Sight::Bytes).await,
@@ -297,46 +312,6 @@ async fn browse(link: &Link<'_>, first: First) -> Result<(), Stop> {
     }
     refusal::close(&link.client).await;
     Ok(())
-}
-
-/// Hands a connection to who opens TLS, and counts what is told of it.
-async fn opened(link: &Link<'_>, first: First) -> Result<(), Stop> {
-    let Some(name) = &link.entry.asked.name else { return Ok(()) };
-    let (sandbox, meter) = (&link.shared.sandbox, &link.entry.meter);
-    let sockets = [link.client.as_fd(), link.server.as_fd()];
-    let handover = Handover {
-        sandbox: sandbox.id.clone(),
-        host: name.as_str().to_owned(),
-        port: link.entry.asked.port,
-        first: first.bytes.clone(),
-    };
-    let handed_over = sandbox.opener.hand_over(&handover, sockets).await;
-    let opened = handed_over.map_err(|error| {
-        tracing::warn!(%error, "a connection is not opened");
-        Stop::Refused(first, NOT_OPENED.to_owned())
-    })?;
-    loop {
-        match opened.next().await {
-            Some(Report::Moved { sent, received }) => {
-                for (direction, bytes) in [(Direction::Out, sent), (Direction::In, received)] {
-                    meter.moved(direction, usize::try_from(bytes).unwrap_or(usize::MAX));
-                }
-                if relay::is_spent(sandbox) {
-                    return Err(End::Spent.into());
-                }
-                meter.ready().await;
-                opened.grant(sent + received).await;
-            }
-            // Its client was told.
-            Some(Report::Refused(why)) => {
-                link.entry.end(Judgement::Refused, why);
-                return Ok(());
-            }
-            Some(Report::Broken(why)) => return Err(Stop::Broken(why)),
-            Some(Report::Done) => return Ok(()),
-            None => return Err(Stop::Broken("the process that opens TLS ended".to_owned())),
-        }
-    }
 }
 
 fn outgoing<'a>(link: &'a Link<'_>) -> Way<'a> {

@@ -1,6 +1,7 @@
 //! Connections through the door of a sandbox, on real sockets.
 
 mod ceilings;
+mod opened;
 mod secure;
 
 use std::net::{Ipv4Addr, SocketAddr};

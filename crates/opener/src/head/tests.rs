@@ -22,7 +22,12 @@ fn exchange() -> (Exchange, String, String) {
     let words = [0, 1].map(|place: usize| held[place].placeholder.to_string());
     let host: DomainName = "a.example".parse().expect("a name");
     let [ours, other] = words;
-    (Exchange::new(&held, &host).expect("tables"), ours, other)
+    (
+        Exchange::new(&held, &host, &std::sync::Arc::new(tokio::sync::Semaphore::new(1)))
+            .expect("tables"),
+        ours,
+        other,
+    )
 }
 
 #[test]

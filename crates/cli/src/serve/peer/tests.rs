@@ -8,6 +8,7 @@ use tokio::net::UnixStream;
 use super::check;
 use crate::serve::networking::Networking;
 use crate::serve::options::{Access, Lifetime, Names, Setup};
+use crate::serve::secret_key::SecretKey;
 
 fn admitted(operator: u32) -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -21,6 +22,7 @@ fn admitted(operator: u32) -> bool {
             names: Names::default(),
             lifetime: Lifetime::Unlimited,
             networking: Networking::new(None, None, &[]).expect("the built-in preset"),
+            key_check: SecretKey::Beside.check(),
         };
         check(&setup)(&ours).is_ok()
     })
