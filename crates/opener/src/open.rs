@@ -221,3 +221,6 @@ async fn part(last: OwnedFd) {
     // It is over in any case.
     drop(timeout(FAREWELL, drained).await);
 }
+
+#[cfg(test)]
+mod tests;

@@ -318,7 +318,7 @@ fn what_cannot_be_trusted_is_not_opened() -> Result<()> {
     ensure!(said.contains("certificate"), "{said}");
     stage.logged(&[HOST, "pinned"])?;
     // What is not named is not opened: its certificate is its own.
-    let script = "openssl s_client -connect allowed.example:443 -servername allowed.example \
+    let script = "openssl s_client -connect evil.example:443 -servername evil.example \
                   </dev/null 2>/dev/null | openssl x509 -noout -issuer";
     ensure!(stage.shell(script)?.contains("infield test"), "{}", stage.shell(script)?);
     let script = format!(

@@ -67,7 +67,9 @@ impl Scene {
                 Operation::SetNetwork => {
                     engine.set_network(&who, "web", Choice::of(Policy::Public)).await
                 }
-                Operation::Inventory | Operation::Usage => engine.get_sandbox(&who, "web").await,
+                Operation::Inventory | Operation::Usage | Operation::SetSecrets => {
+                    engine.get_sandbox(&who, "web").await
+                }
             }
         });
         daemon.run(eventually(SOON, "the provider works", || {

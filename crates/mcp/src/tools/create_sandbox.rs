@@ -20,10 +20,9 @@ pub(super) const DEFINITION: Definition = Definition {
     name: "create_sandbox",
     title: "Create a sandbox",
     description: "Creates an isolated Linux environment and returns its sandbox_id, which the \
-        other tools take. Not needed for a single run: execute_code alone does that. A temporary \
-        sandbox stops after 30 idle minutes, starts again when used, and is deleted a day after \
-        it stopped; persistent ones stay until delete_sandbox. Root inside, working directory \
-        /workspace.",
+        other tools take. Not needed for a single run: execute_code alone does that. It stops after \
+        30 idle minutes, starts again when used, and is deleted a day after it stopped; a \
+        persistent one stays until delete_sandbox. Root inside, in /workspace.",
     hints: Hints::Adds,
     input: schema::of::<Args>,
     output: Some(schema::of_answer::<Facts>),
@@ -37,7 +36,7 @@ pub(super) struct Args {
     language: Option<String>,
     /// Default host
     image: Option<String>,
-    /// Unique; usable as sandbox_id
+    /// Usable as sandbox_id
     name: Option<String>,
     git_repo: Option<String>,
     git_branch: Option<String>,
@@ -53,9 +52,8 @@ pub(super) struct Args {
     /// Also host:port, *.host, address/bits:port
     allow: Option<Vec<String>>,
     deny: Option<Vec<String>>,
-    /// NAME or NAME=VARIABLE: its variable gets a placeholder, real in HTTPS to its hosts alone
+    /// NAME or NAME=VARIABLE
     secrets: Option<Vec<String>>,
-    /// Delete after this
     ttl_minutes: Option<u64>,
 }
 

@@ -1,8 +1,10 @@
 //! Secrets over the life of a sandbox and of the processes that serve it.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::{HOST, Stage};
 
@@ -107,5 +109,33 @@ fn a_sandbox_without_a_network_can_use_no_secret() -> Result<()> {
     let made = stage.product.command(&["create", "--secret=NOBODY"]).output()?;
     let said = String::from_utf8_lossy(&made.stderr).into_owned();
     ensure!(!made.status.success() && said.contains("infield secret set NOBODY"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn the_opener_has_nothing_but_what_it_is_given() -> Result<()> {
+    let test = "the_opener_has_nothing_but_what_it_is_given";
+    let Some(stage) = Stage::new(test)? else { return Ok(()) };
+    let field = |pid: u32, name: &str| -> Result<String> {
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        Ok(line.context("no such field")?.trim().to_owned())
+    };
+    let opener = stage.product.part("__opener")?;
+    for name in ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"] {
+        assert_eq!(field(opener, name)?, "0000000000000000", "{name}");
+    }
+    assert_eq!(field(opener, "NoNewPrivs:")?, "1");
+    for other in ["__daemon", "__network", "__launcher"] {
+        let other = stage.product.part(other)?;
+        ensure!(field(opener, "Uid:")? != field(other, "Uid:")?, "two have one account");
+        let network = |pid: u32| fs::read_link(format!("/proc/{pid}/ns/net"));
+        ensure!(network(opener)? != network(other)?, "it has a network");
+    }
+    // What is not dumpable belongs to root there: proc(5).
+    assert_eq!(fs::metadata(format!("/proc/{opener}/environ"))?.uid(), 0);
+    let limits = fs::read_to_string(format!("/proc/{opener}/limits"))?;
+    let core = limits.lines().find(|line| line.starts_with("Max core")).context("no limit")?;
+    ensure!(core.split_whitespace().nth(4) == Some("0"), "{core}");
     Ok(())
 }
