@@ -109,7 +109,7 @@ impl Handed {
         let strange = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         while let Some((word, descriptor)) = control::hear(&control)? {
             match word {
-                ToDaemon::Setup(told) => setup = Some(told),
+                ToDaemon::Setup(told) => setup = Some(*told),
                 ToDaemon::Home => home = descriptor,
                 ToDaemon::Unix => unix = descriptor,
                 ToDaemon::Tcp => tcp = descriptor,

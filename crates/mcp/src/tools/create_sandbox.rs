@@ -20,9 +20,9 @@ pub(super) const DEFINITION: Definition = Definition {
     name: "create_sandbox",
     title: "Create a sandbox",
     description: "Creates an isolated Linux environment and returns its sandbox_id, which the \
-        other tools take. Not needed for a single run: execute_code alone does that. It stops after \
-        30 idle minutes, starts again when used, and is deleted a day after it stopped; a \
-        persistent one stays until delete_sandbox. Root inside, in /workspace.",
+        other tools take. For a single run execute_code is enough. A sandbox stops after 30 \
+        idle minutes, starts again when used, and is deleted a day after it stopped; a persistent \
+        one stays until delete_sandbox. Root inside, in /workspace.",
     hints: Hints::Adds,
     input: schema::of::<Args>,
     output: Some(schema::of_answer::<Facts>),
