@@ -95,6 +95,15 @@ impl Opener {
         self.provide(sandbox, given.to_vec()).await
     }
 
+    /// Gives a new process what a sandbox has, unless that was forgotten meanwhile.
+    pub(crate) async fn restore(&self, sandbox: &SandboxId, given: Vec<Given>) -> Result<String> {
+        let pem = self.provide(sandbox, given).await?;
+        if !self.lock().contains_key(sandbox) {
+            self.ask(Request::Forget { sandbox: sandbox.clone() }, None).await?;
+        }
+        Ok(pem)
+    }
+
     async fn provide(&self, sandbox: &SandboxId, secrets: Vec<Given>) -> Result<String> {
         let request = Request::Provision { sandbox: sandbox.clone(), secrets };
         match self.ask(request, None).await? {

@@ -28,7 +28,9 @@ use crate::network::Network;
 use crate::opener::{self, Opener};
 use crate::watch::Watches;
 use crate::wires::{self, Brought, Wires};
-use crate::{convert, guest, import, trust};
+use crate::{convert, guest, import};
+
+mod secrets;
 
 /// The longest that each kind of work may take, the wait for a new launcher included.
 mod limit {
@@ -173,44 +175,6 @@ impl Local {
             return Err(error);
         }
         Ok(running)
-    }
-
-    async fn put_in_force(&self, id: &SandboxId, spec: &Spec, secrets: &[Given]) -> Result<()> {
-        let authority = match secrets {
-            [] => None,
-            secrets => Some(self.opener.provision(id, secrets).await?),
-        };
-        self.serve(id, &spec.network).await?;
-        match authority {
-            Some(pem) => trust::establish(&*self.guest(id), &pem).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Gives a new opener what every sandbox has, and every sandbox its new authority.
-    async fn restore_secrets(&self) {
-        for (id, secrets) in self.opener.expected() {
-            let restored = async {
-                let pem = self.opener.provision(&id, &secrets).await?;
-                trust::establish(&*self.guest(&id), &pem).await
-            };
-            if let Err(error) = restored.await {
-                tracing::warn!(sandbox = %id, %error, "a sandbox is without its secrets");
-            }
-        }
-    }
-
-    async fn change_secrets(&self, id: &SandboxId, spec: &Spec, secrets: &[Given]) -> Result<()> {
-        if secrets.is_empty() {
-            self.opener.forget(id).await;
-        } else {
-            let pem = self.opener.provision(id, secrets).await?;
-            trust::establish(&*self.guest(id), &pem).await?;
-        }
-        if self.network.guard(id, self.opener.guarded(id)).await? {
-            return Ok(());
-        }
-        self.serve(id, &spec.network).await
     }
 
     fn started(&self, id: &SandboxId, reply: Reply) -> Result<(Running, Arc<AsyncFd<OwnedFd>>)> {

@@ -1,7 +1,7 @@
 """An HTTP server behind nginx that tells its client what it got, and writes it down.
 
 The last part of the path says how: `plain`, `chunked` (bit by bit), `gzip` (though nobody asked),
-`base64`, `header`, `long` (a megabyte, with what came at its end), `moved` (to another host), `hash`
+`base64`, `header`, `slow`, `long` (a megabyte, with what came at its end), `moved` (to another host), `hash`
 (what a client may know without having it) and `socket` (a WebSocket that sends one frame).
 """
 
@@ -74,6 +74,16 @@ class Echo(http.server.BaseHTTPRequestHandler):
             piece = shown[place : place + 7]
             self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
             self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
+
+    def say_slow(self, _):
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for _ in range(600):
+            self.wfile.write(b"2\r\nx\n\r\n")
+            self.wfile.flush()
+            time.sleep(0.1)
         self.wfile.write(b"0\r\n\r\n")
 
     def say_gzip(self, shown):

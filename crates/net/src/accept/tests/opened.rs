@@ -113,6 +113,27 @@ async fn a_connection_is_handed_over_counted_and_cut() {
 }
 
 #[tokio::test]
+async fn a_last_word_is_heard_though_a_credit_was_not_read() {
+    let (_listener, port) = server().await;
+    let case = guarded(port).await;
+    let link = link(&case);
+    let client = curl(&case, &format!("https://{HOST}:{port}/"));
+    let (_, descriptors) = hear(&link).await;
+    let [_, _, reports] = <[OwnedFd; 3]>::try_from(descriptors).expect("three");
+    let tell = |report: &Report| {
+        let report = postcard::to_stdvec(report).expect("plain");
+        packet::send(reports.as_fd(), &report, &[]).expect("told");
+    };
+    tell(&Report::Moved { sent: 70, received: 300 });
+    eventually(|| (case.sandbox.counters.traffic().sent_bytes == 70).then_some(())).await;
+    tell(&Report::Broken("it broke in its own way".to_owned()));
+    drop(reports);
+    let entry = case.entry().await;
+    assert!(entry.reason.contains("it broke in its own way"), "{entry:?}");
+    drop(said(client).await);
+}
+
+#[tokio::test]
 async fn it_ends_with_the_opener() {
     let (_listener, port) = server().await;
     let case = guarded(port).await;
