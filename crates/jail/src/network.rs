@@ -51,6 +51,11 @@ impl Namespace {
         if self.wires.is_some() { Network::Wired } else { Network::Loopback }
     }
 
+    /// What a wired one has.
+    pub(crate) fn wires(&self) -> Option<&Wires> {
+        self.wires.as_ref()
+    }
+
     /// Lets go of the namespace and keeps its wires, which keep it too.
     pub(crate) fn into_wires(self) -> Option<Wires> {
         self.wires

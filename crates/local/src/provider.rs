@@ -19,13 +19,14 @@ use infield_domain::sandbox::{Millis, Spec, Usage};
 use infield_domain::{Error, ImageName, Kind, Result, SandboxId};
 use infield_jail::request::{self, Answer, Request};
 use tokio::io::unix::AsyncFd;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::disk::{self, Allowance, Free, Gauges};
 use crate::launcher::{Launcher, Reply};
 use crate::network::Network;
 use crate::watch::Watches;
-use crate::wires::{self, Brought, Wires};
+use crate::wires::{self, Brought, Fresh, Wires};
 use crate::{convert, guest, import};
 
 /// The longest that each kind of work may take, the wait for a new launcher included.
@@ -147,8 +148,27 @@ impl Local {
 
     async fn run(&self, id: &SandboxId, spec: &Spec) -> Result<Running> {
         let request = Request::Start(convert::start(id, spec));
-        let (running, _) = self.started(id, self.launcher.ask(request, limit::START).await?)?;
-        if let Err(error) = self.serve(id, &spec.network).await {
+        let (ahead, wires) = oneshot::channel();
+        let started = self.launcher.ask_ahead(request, limit::START, ahead);
+        let (started, served) = tokio::join!(started, self.serve_ahead(id, spec, wires));
+        let started = match started {
+            Ok(started) => started,
+            Err(error) => {
+                self.network.forget(id).await;
+                return Err(error);
+            }
+        };
+        let launcher = started.launcher;
+        let (running, _) = self.started(id, started)?;
+        let served = match served {
+            // What came ahead was of the launcher that has started it.
+            Some((by, served)) if by == launcher => {
+                drop(self.watches.take_wires(id, launcher));
+                served
+            }
+            Some(_) | None => self.serve(id, &spec.network).await,
+        };
+        if let Err(error) = served {
             // A start whose policy cannot be applied is none.
             let stop = Request::Stop { sandbox: id.as_str().to_owned() };
             done(self.launcher.ask(stop, limit::STOP).await?)?;
@@ -156,6 +176,17 @@ impl Local {
             return Err(error);
         }
         Ok(running)
+    }
+
+    /// Has a sandbox served while it starts, if its wires come ahead. Tells whose they were.
+    async fn serve_ahead(
+        &self,
+        id: &SandboxId,
+        spec: &Spec,
+        wires: oneshot::Receiver<Reply>,
+    ) -> Option<(u64, Result<()>)> {
+        let Fresh { wires, launcher } = wires::ahead(wires.await.ok()?).ok()?;
+        Some((launcher, self.network.serve(id, &spec.network, wires).await))
     }
 
     fn started(&self, id: &SandboxId, reply: Reply) -> Result<(Running, Arc<AsyncFd<OwnedFd>>)> {

@@ -80,11 +80,21 @@ fn work() -> Result<()> {
     })?;
     // Names of files that are made from here on are nobody else's business.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers())
+        .enable_all()
+        .build()
+        .map_err(failed)?;
     let ended = runtime.block_on(serve(handed));
     runtime.shutdown_timeout(Duration::from_secs(2));
     ended
+}
+
+/// Threads for the daemon's own tasks: half of the processors. Every request is a few short steps
+/// between waits for somebody else, and a second thread that is woken to look for a share in them
+/// is in the way of whoever they wait for.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |count| count.get().div_ceil(2))
 }
 
 /// What the keeper handed over.
