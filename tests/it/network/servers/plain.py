@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 import time
 
@@ -58,10 +59,22 @@ class Streams:
         self.note(writer, "opened", b"")
         while data := await reader.read(KEPT_BYTES):
             self.note(writer, "bytes", data)
+            if data.startswith(b"LISTEN "):
+                await self.listen(writer, int(data.split()[1]))
             # One that is not a whole WebSocket handshake is answered as if it asked nothing.
             upgrade = b"sec-websocket-key" in data.lower()
             writer.write(UPGRADED if upgrade else http_answer(writer))
             await writer.drain()
+
+    async def listen(self, writer, port):
+        """Opens another port for whoever asks: behind HOST's bait on its loopback."""
+        here = writer.get_extra_info("sockname")[0]
+        inside = here in self.plan["bait"]
+        for address in ["127.0.0.1", "::1"] if inside else self.plan["places"]["RECORDER"]:
+            try:
+                await self.serve(address, port, self.record)
+            except OSError:
+                pass
 
     async def ask_again(self, reader, writer):
         """Wants another ClientHello and is content with whatever comes then."""
@@ -186,3 +199,4 @@ async def start_bait(plan):
 
     await asyncio.start_unix_server(greet, "\0" + plan["abstract"])
     await asyncio.start_unix_server(greet, plan["folder"] + "/bait.sock")
+    os.chmod(plan["folder"] + "/bait.sock", 0o777)
