@@ -19,7 +19,6 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
@@ -76,8 +75,6 @@ impl World {
     fn new() -> Result<Self> {
         namespace::sweep()?;
         let folder = TempDir::with_prefix(namespace::prefix()?)?;
-        // What is open to everybody on HOST is a socket file too.
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711))?;
         let name = folder.path().file_name().context("no name")?.to_string_lossy().into_owned();
         let internet = Namespace::new(format!("{name}-internet"))?;
         let host = Namespace::new(format!("{name}-host"))?;

@@ -26,6 +26,10 @@ const SEVERAL: &[(&str, &str)] = &[
     ("special,own", "the address is one of the host's own and not public either"),
     ("straight,own", "a connection to the listener itself asks for a loopback address"),
     ("rules,host", "an address that came to stand for another name fits neither rule nor request"),
+    (
+        "landlock,network_namespace",
+        "abstract sockets are those of a namespace, and beyond the sandbox's own there are none",
+    ),
     ("seccomp,rules", "a socket of several paths falls back to one, which is steered as any other"),
     (
         "seccomp,capabilities,network_owner",
@@ -37,8 +41,9 @@ const SEVERAL: &[(&str, &str)] = &[
         "no capability is held, and it would not count in a namespace that is the host's",
     ),
     (
-        "read_only_proc,network_owner",
-        "the file is read-only, and root inside does not own a setting of the host's namespace",
+        "read_only_proc,capabilities,network_owner",
+        "the file is read-only, nobody inside may change settings, and those of the host's namespace \
+         are not root's inside",
     ),
 ];
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import socket
 import time
 
@@ -198,5 +197,3 @@ async def start_bait(plan):
         writer.close()
 
     await asyncio.start_unix_server(greet, "\0" + plan["abstract"])
-    await asyncio.start_unix_server(greet, plan["folder"] + "/bait.sock")
-    os.chmod(plan["folder"] + "/bait.sock", 0o777)

@@ -1,7 +1,7 @@
 //! One sandbox that takes so much that others, or the host, would get nothing. Most go on until
 //! somebody has seen how much they took.
 
-use super::{ALLOWED, Attempt, Policy, Success};
+use super::{ALLOWED, Attempt, Ground, Policy, Success};
 
 /// Descriptors of the network process that a single sandbox cannot need: two for each of its
 /// 1,024 connections, and what the process has of its own.
@@ -77,8 +77,9 @@ verdict(False)";
 #[rustfmt::skip]
 pub(crate) const ATTEMPTS: &[Attempt] = &[
     flood!("cannot_use_up_connections", "most", Success::Opens(DESCRIPTORS), "
+target = socket.gethostbyname('streams.allowed.example')
 def once(number):
-    kept.append(connect('streams.allowed.example', 7))"),
+    kept.append(connect(target, 7))"),
     flood!("cannot_use_up_memory_by_reading_slowly", "buffers", Success::Piles(PILE), "
 def once(number):
     if len(kept) >= 16:
@@ -89,8 +90,9 @@ def once(number):
     kept.append(stream)
     stream.connect((socket.gethostbyname('streams.allowed.example'), 19))"),
     flood!("cannot_use_up_connections_without_a_word", "most", Success::Opens(DESCRIPTORS), "
+target = socket.gethostbyname('raw.allowed.example')
 def once(number):
-    kept.append(connect('raw.allowed.example', 443))"),
+    kept.append(connect(target, 443))"),
     flood!("cannot_use_up_the_queue_of_the_listener", "most", Success::Opens(DESCRIPTORS), "
 def once(number):
     stream = socket.socket()
@@ -103,17 +105,19 @@ def once(number):
 def once(number):
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sender.connect((resolver(), 53))
-    sender.send(question('slow.allowed.example', 1, number & 0xffff))
+    sender.send(question(f'n{number}.slow.allowed.example', 1, number & 0xffff))
     sender.close()"),
     flood!("cannot_use_up_the_resolvers_streams", "most", Success::Opens(DESCRIPTORS), "
 def once(number):
     stream = connect(resolver(), 53)
     stream.sendall(b'\\0\\x40')
     kept.append(stream)"),
-    Attempt::new("cannot_use_up_the_resolver_by_loops", "rate", ALLOWED, LOOPS),
+    Attempt::new("cannot_use_up_the_resolver_by_loops", "rate", ALLOWED, LOOPS)
+        .on(Ground::Sandbox),
     flood!("cannot_use_up_descriptors_by_half_closing", "most", Success::Opens(DESCRIPTORS), "
+target = socket.gethostbyname('streams.allowed.example')
 def once(number):
-    stream = connect('streams.allowed.example', 9)
+    stream = connect(target, 9)
     stream.shutdown(socket.SHUT_WR)
     kept.append(stream)"),
     Attempt::new("cannot_pass_its_total", "total", Policy::Custom(&["allow *.allowed.example"]), "

@@ -35,6 +35,13 @@ macro_rules! smuggle {
     };
 }
 
+/// Both at once, and time for both answers.
+const PIPELINED: &str = "
+with connect('raw.allowed.example', 80) as stream:
+    stream.sendall(get('raw.allowed.example') + get('evil.example', '/pipelined'))
+    read(stream, b'\\0never')
+verdict(False)";
+
 const LATER: &str = "
 verdict(talk('raw.allowed.example', 80, get('raw.allowed.example'), get('evil.example')))";
 
@@ -85,8 +92,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     send!("cannot_put_a_user_before_the_host", "get(HOST + '@evil.example')"),
     send!("cannot_put_a_list_into_the_host", "get(HOST + ', evil.example')"),
     send!("cannot_end_the_host_early", "requests", "get(HOST + '\\0.evil.example')"),
-    smuggle!("cannot_pipeline_another_host", "host", "GET /pipelined",
-        "get(HOST) + get('evil.example', '/pipelined')"),
+    Attempt::new("cannot_pipeline_another_host", "host", ALLOWED, PIPELINED)
+        .when(Success::Sent("GET /pipelined")),
     Attempt::new("cannot_change_the_host_later", "host", ALLOWED, LATER),
     Attempt::new("cannot_change_the_host_behind_an_upgrade", "host", ALLOWED, REFUSED_UPGRADE),
     smuggle!("cannot_smuggle_by_two_lengths", "GET /two-lengths",
