@@ -91,6 +91,12 @@ class Streams:
         while await reader.read(1 << 20):
             pass
 
+    async def hold(self, reader, writer):
+        """Stays when the other side has said all."""
+        while await reader.read(1 << 20):
+            pass
+        await asyncio.sleep(60)
+
     async def source(self, reader, writer):
         piece = bytes(1 << 18)
         while True:
@@ -165,7 +171,7 @@ async def start(plan):
                      (53, streams.record)],
         "RETRY": [(443, streams.ask_again)],
         "PROXY": [(80, streams.relay), (443, streams.relay), (3128, streams.relay)],
-        "STREAMS": [(7, streams.echo), (9, streams.sink), (19, streams.source),
+        "STREAMS": [(7, streams.echo), (8, streams.hold), (9, streams.sink), (19, streams.source),
                     (22, streams.greet), (80, streams.record)],
         "EVIL": [(22, streams.greet), (8080, streams.record)],
         "GITHUB": [(22, streams.greet)],

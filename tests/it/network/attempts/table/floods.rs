@@ -6,8 +6,9 @@ use super::{ALLOWED, Attempt, Ground, Policy, Success};
 /// Descriptors of the network process that a single sandbox cannot need: two for each of its
 /// 1,024 connections, and what the process has of its own.
 const DESCRIPTORS: usize = 2_400;
-/// Those of all look-ups that one sandbox may have at once, two for each, and the process's own.
-const LOOK_UPS: usize = 400;
+/// Those of all look-ups that one sandbox may have at once, and the process's own: two for each,
+/// twice when nobody answers at once.
+const LOOK_UPS: usize = 800;
 /// Bytes that may lie in the kernel for sixteen readers who do not read.
 const PILE: u64 = 16 << 20;
 
@@ -117,7 +118,7 @@ def once(number):
     flood!("cannot_use_up_descriptors_by_half_closing", "most", Success::Opens(DESCRIPTORS), "
 target = socket.gethostbyname('streams.allowed.example')
 def once(number):
-    stream = connect(target, 9)
+    stream = connect(target, 8)
     stream.shutdown(socket.SHUT_WR)
     kept.append(stream)"),
     Attempt::new("cannot_pass_its_total", "total", Policy::Custom(&["allow *.allowed.example"]), "

@@ -1,0 +1,54 @@
+//! apt in an imported Debian tree: the host image has no database of packages.
+
+use anyhow::{Context, Result, ensure};
+
+use super::super::attempts::Policy;
+use super::super::product::Product;
+use super::super::world::World;
+use super::{Client, check_fails, check_works};
+
+/// The image's name.
+const IMAGE: &str = "debian";
+
+/// apt looks its repository up, fetches as a user of its own, and has dpkg unpack what it got. The
+/// test's repository has no keys.
+const APT: Client = Client {
+    name: "apt-get",
+    script: "rm -rf /etc/apt/sources.list.d && \
+             echo 'deb [trusted=yes] http://deb.debian.org/debian probe main' \
+             > /etc/apt/sources.list && \
+             apt-get update --error-on=any -o Acquire::Retries=0 && \
+             DEBIAN_FRONTEND=noninteractive apt-get install -y infield-probe && \
+             dpkg-query --show infield-probe && cat /usr/share/infield-probe/motto",
+    printed: "probed",
+};
+
+impl Product {
+    fn import_debian(&self) -> Result<()> {
+        let archive = infield_tests::tools().join("debian.tar");
+        ensure!(archive.exists(), "`{}` is missing: cargo xtask install", archive.display());
+        self.run(&["image", "import", IMAGE, archive.to_str().context("a plain path")?]).map(drop)
+    }
+
+    /// A sandbox of the Debian tree.
+    fn debian(&self, name: &str, policy: Policy) -> Result<()> {
+        let words = policy.words();
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        self.run(&[&["create", "--image", IMAGE, "--name", name], &words[..]].concat()).map(drop)
+    }
+}
+
+#[test]
+fn apt_works_in_an_imported_debian() -> Result<()> {
+    let Some(world) = World::shared("apt_works_in_an_imported_debian")? else { return Ok(()) };
+    let product = Product::start(world)?;
+    product.import_debian()?;
+    product.debian("limited", Policy::Limited)?;
+    check_works(&product, "limited", &APT)?;
+    product.debian("custom", Policy::Custom(&["allow deb.debian.org:80"]))?;
+    check_works(&product, "custom", &APT)?;
+    product.debian("other", Policy::Custom(&["allow pypi.org"]))?;
+    check_fails(&product, "other", &APT, &["403  Forbidden"])?;
+    product.debian("closed", Policy::None)?;
+    check_fails(&product, "closed", &APT, &["Temporary failure resolving 'deb.debian.org'"])
+}
