@@ -194,6 +194,19 @@ impl Server {
         self.wait_until_healthy()
     }
 
+    /// Kills its first process, and starts another on the same home. It gets an address of its own:
+    /// what the killed one left may hold the old one for a moment.
+    pub fn revive(&mut self, options: &[&str]) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        self.address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        self.child = serve(&self.home, self.address, |mut serve| {
+            serve.args(options);
+            serve
+        })?;
+        self.wait_until_healthy()
+    }
+
     fn wait_until_healthy(&mut self) -> Result<()> {
         let limit = Instant::now() + Duration::from_secs(30);
         while Instant::now() < limit {

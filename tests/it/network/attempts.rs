@@ -114,10 +114,13 @@ pub(crate) enum Step {
     Snapshot,
     /// The script runs in one that was made ready before anybody asked for it.
     Pool,
-    RestartDaemon,
+    /// The script runs in one that was stopped because nobody used it.
+    Idle,
+    RestartAll,
     KillDaemon,
     KillNetwork,
     KillLauncher,
+    KillKeeper,
 }
 
 impl Attempt {

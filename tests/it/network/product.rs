@@ -49,6 +49,12 @@ impl Product {
         self.server.restart(&options.each_ref().map(String::as_str))
     }
 
+    /// Kills the first process, without which the others end, and starts another.
+    pub(crate) fn revive(&mut self) -> Result<()> {
+        let options = options(&self.world)?;
+        self.server.revive(&options.each_ref().map(String::as_str))
+    }
+
     /// The walls that are left out.
     pub(crate) fn left_out(&self) -> Option<&str> {
         self.server.home.left_out()
@@ -95,9 +101,14 @@ impl Product {
 
     /// Makes a sandbox with this policy.
     pub(crate) fn create(&self, name: &str, policy: Policy) -> Result<()> {
+        self.create_with(name, policy, &[])
+    }
+
+    /// Makes one with further options.
+    pub(crate) fn create_with(&self, name: &str, policy: Policy, options: &[&str]) -> Result<()> {
         let words = policy.words();
         let words: Vec<_> = words.iter().map(String::as_str).collect();
-        self.run(&[&["create", "--name", name], &words[..]].concat()).map(drop)
+        self.run(&[&["create", "--name", name], options, &words[..]].concat()).map(drop)
     }
 
     /// Changes the policy of a sandbox that runs.

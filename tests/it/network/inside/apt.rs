@@ -9,6 +9,7 @@ use super::{Client, check_fails, check_works};
 
 /// The image's name.
 const IMAGE: &str = "debian";
+const FROM: &[&str] = &["--image", IMAGE];
 
 /// apt looks its repository up, fetches as a user of its own, and has dpkg unpack what it got. The
 /// test's repository has no keys.
@@ -29,13 +30,6 @@ impl Product {
         ensure!(archive.exists(), "`{}` is missing: cargo xtask install", archive.display());
         self.run(&["image", "import", IMAGE, archive.to_str().context("a plain path")?]).map(drop)
     }
-
-    /// A sandbox of the Debian tree.
-    fn debian(&self, name: &str, policy: Policy) -> Result<()> {
-        let words = policy.words();
-        let words: Vec<_> = words.iter().map(String::as_str).collect();
-        self.run(&[&["create", "--image", IMAGE, "--name", name], &words[..]].concat()).map(drop)
-    }
 }
 
 #[test]
@@ -43,12 +37,12 @@ fn apt_works_in_an_imported_debian() -> Result<()> {
     let Some(world) = World::shared("apt_works_in_an_imported_debian")? else { return Ok(()) };
     let product = Product::start(world)?;
     product.import_debian()?;
-    product.debian("limited", Policy::Limited)?;
+    product.create_with("limited", Policy::Limited, FROM)?;
     check_works(&product, "limited", &APT)?;
-    product.debian("custom", Policy::Custom(&["allow deb.debian.org:80"]))?;
+    product.create_with("custom", Policy::Custom(&["allow deb.debian.org:80"]), FROM)?;
     check_works(&product, "custom", &APT)?;
-    product.debian("other", Policy::Custom(&["allow pypi.org"]))?;
+    product.create_with("other", Policy::Custom(&["allow pypi.org"]), FROM)?;
     check_fails(&product, "other", &APT, &["403  Forbidden"])?;
-    product.debian("closed", Policy::None)?;
+    product.create_with("closed", Policy::None, FROM)?;
     check_fails(&product, "closed", &APT, &["Temporary failure resolving 'deb.debian.org'"])
 }

@@ -20,6 +20,8 @@ macro_rules! hold {
 }
 
 const TIGHT: Step = Step::Change(&["allow www.allowed.example"]);
+/// As it was before.
+const WIDE: Step = Step::Change(&["allow allowed.example", "allow *.allowed.example"]);
 const DENIED: Step = Step::Change(&["allow *.allowed.example", "deny streams.allowed.example"]);
 
 /// Bytes go back and forth for a while after the change: the cut may take a moment.
@@ -88,12 +90,19 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     keep!("cannot_lose_the_policy_by_a_fork", Fork),
     keep!("cannot_lose_the_policy_by_a_snapshot", Snapshot),
     keep!("cannot_lose_the_policy_by_the_pool", Pool),
-    keep!("cannot_lose_the_policy_by_another_daemon", RestartDaemon),
+    keep!("cannot_lose_the_policy_by_a_whole_restart", RestartAll),
+    keep!("cannot_lose_the_policy_by_idleness", Idle),
     keep!("cannot_lose_the_policy_by_the_death_of_the_daemon", KillDaemon),
     keep!("cannot_lose_the_policy_by_the_death_of_the_network", KillNetwork),
     keep!("cannot_lose_the_policy_by_the_death_of_the_launcher", KillLauncher),
-    keep!("cannot_lose_the_policy_by_all_of_it",
-        Stop, Start, KillNetwork, Fork, RestartDaemon, Snapshot, KillLauncher, Stop, Start),
+    keep!("cannot_lose_the_policy_by_the_death_of_the_keeper", KillKeeper),
+    Attempt::new("cannot_lose_the_policy_by_a_change", "policy", ALLOWED, LEAVE)
+        .after(&[Step::Change(&["deny *.allowed.example"]), WIDE]),
+    Attempt::new("cannot_lose_the_policy_by_all_of_it", "policy", ALLOWED, LEAVE).after(&[
+        Step::Idle, Step::Pool, Step::Stop, Step::Start, Step::KillNetwork, Step::KillDaemon,
+        Step::KillLauncher, Step::KillKeeper, Step::Change(&["deny *.allowed.example"]), WIDE,
+        Step::RestartAll, Step::Stop, Step::Start, Step::KillNetwork,
+    ]),
     hold!("cannot_go_on_after_the_rule_is_gone", "cut", GO_ON, TIGHT),
     hold!("cannot_go_on_after_a_denial", "cut", GO_ON, DENIED),
     hold!("cannot_go_on_after_none", "cut", GO_ON, Step::Close),
