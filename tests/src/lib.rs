@@ -88,6 +88,13 @@ impl Home {
         Ok(Self { folder, binary, without: Some(word.to_owned()), user: None, entry: Vec::new() })
     }
 
+    /// Makes one of the ordinary build, whose environment asks to leave walls out all the same.
+    pub fn asked_to_weaken(words: &str) -> Result<Self> {
+        let mut home = Self::new()?;
+        home.without = Some(words.to_owned());
+        Ok(home)
+    }
+
     /// The same, with its daemon and commands started by these words, such as those that enter a
     /// network namespace.
     pub fn within(mut self, entry: Vec<String>) -> Self {

@@ -33,7 +33,7 @@ pub(crate) struct Attempt {
     /// them holds it alone.
     pub(super) defence: &'static str,
     pub(super) policy: Policy,
-    /// A ceiling of the sandbox, as `NAME=VALUE`.
+    /// A ceiling of the sandbox's network, as `NAME=VALUE`.
     ceiling: Option<&'static str>,
     /// What the sandbox goes through before the script begins.
     pub(super) after: &'static [Step],
@@ -163,6 +163,11 @@ impl Attempt {
     /// The whole program.
     pub(super) fn program(&self) -> String {
         program(self.script)
+    }
+
+    /// The option of the command line that sets its ceiling.
+    pub(super) fn options(&self) -> Vec<String> {
+        self.ceiling.iter().map(|ceiling| format!("--net-{ceiling}")).collect()
     }
 
     /// Why it is not made in sandboxes, if it is not.

@@ -86,13 +86,19 @@ fn chosen() -> impl Iterator<Item = &'static Attempt> {
     all().filter(move |attempt| attempt.name.contains(&chosen))
 }
 
+/// Whether nothing else works in its sandbox afterwards: whoever asked too often gets no answer for
+/// a minute, and whoever moved all that it may moves nothing more.
+fn is_greedy(attempt: &Attempt) -> bool {
+    matches!(attempt.success, Success::AskedOften(..)) || !attempt.options().is_empty()
+}
+
 /// Puts attempts into sandboxes, the longest work first.
 fn rounds(product: &Product, attempts: impl Iterator<Item = &'static Attempt>) -> Vec<Round> {
     let mut shared: BTreeMap<String, Vec<&Attempt>> = BTreeMap::new();
     for attempt in attempts {
-        let is_greedy = matches!(attempt.success, Success::AskedOften(..));
-        let own = if is_greedy { attempt.name } else { "" };
-        let key = own.to_owned() + &product.policy_of(attempt).words().join(" ");
+        let own = if is_greedy(attempt) { attempt.name.to_owned() } else { String::new() };
+        let own = own + &attempt.options().join(" ");
+        let key = own + &product.policy_of(attempt).words().join(" ");
         shared.entry(key).or_default().push(attempt);
     }
     let all = shared.values().flat_map(|attempts| attempts.chunks(ROUND));
@@ -108,14 +114,14 @@ fn rounds(product: &Product, attempts: impl Iterator<Item = &'static Attempt>) -
 
 /// Makes the attempts of one sandbox, and adds what each said.
 fn play(product: &Product, sandbox: &str, round: &Round, said: &Mutex<Said>) -> Result<()> {
-    product.create(sandbox, round.policy)?;
+    let options = round.attempts.first().map(|attempt| attempt.options()).unwrap_or_default();
+    let options: Vec<_> = options.iter().map(String::as_str).collect();
+    product.create_with(sandbox, round.policy, &options)?;
     for attempt in &round.attempts {
         let words = product.python(sandbox, &attempt.program())?;
         said.lock().unwrap_or_else(PoisonError::into_inner).push((attempt, words));
     }
-    // Whoever asked too often gets no answer for a minute.
-    let is_greedy = |attempt: &&Attempt| matches!(attempt.success, Success::AskedOften(..));
-    if !round.attempts.iter().any(is_greedy) && product.left_out().is_none() {
+    if !round.attempts.iter().any(|attempt| is_greedy(attempt)) && product.left_out().is_none() {
         check_works(product, sandbox, round.policy)?;
     }
     product.run(&["rm", "-f", sandbox]).map(drop)

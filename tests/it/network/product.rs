@@ -36,6 +36,11 @@ impl Product {
         Self::start_at(Home::without(words)?, world)
     }
 
+    /// Starts the ordinary one in an environment that asks to leave walls out.
+    pub(crate) fn asked_to_weaken(world: Arc<World>, words: &str) -> Result<Self> {
+        Self::start_at(Home::asked_to_weaken(words)?, world)
+    }
+
     fn start_at(home: Home, world: Arc<World>) -> Result<Self> {
         let home = home.within(world.host().entry());
         let options = options(&world)?;

@@ -4,12 +4,12 @@
 //! Attempts with the same defence share a product of the test build that leaves it out. Where two
 //! defences each hold an attempt alone, both are left out; the page says why there are two.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, ensure};
 
-use super::super::attempts::{Attempt, Ground};
+use super::super::attempts::{Attempt, Ground, Policy, all, program};
 use super::super::product::Product;
 use super::super::world::World;
 use super::{Said, chosen, floods, is_short, life, neighbour, play_all, rounds};
@@ -99,5 +99,26 @@ fn every_attempt_succeeds_without_its_defence() -> Result<()> {
     }
     let faults = faults.into_inner().unwrap_or_else(PoisonError::into_inner);
     ensure!(faults.is_empty(), "{}:\n{}", faults.len(), faults.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn an_ordinary_build_leaves_nothing_out() -> Result<()> {
+    let test = "an_ordinary_build_leaves_nothing_out";
+    let Some(world) = World::shared(test)? else { return Ok(()) };
+    let words: BTreeSet<_> = all().flat_map(|attempt| attempt.defence.split(',')).collect();
+    let words = words.into_iter().collect::<Vec<_>>().join(",");
+    let product = Product::asked_to_weaken(world, &words)?;
+    product.create("public", Policy::Public)?;
+    product.create("closed", Policy::Custom(&["deny *.evil.example"]))?;
+    let [inward, outward] =
+        ["reached('169.254.169.254', HOST4)", "reached('alone.example', EVIL4)"]
+            .map(|script| program(script));
+    for (sandbox, script) in [("public", &inward), ("closed", &inward), ("closed", &outward)] {
+        let said = product.python(sandbox, script)?;
+        ensure!(said.starts_with("HELD"), "{sandbox}: {said}");
+    }
+    let said = product.python("public", &outward)?;
+    ensure!(said.starts_with("BROKE"), "the public network is dead: {said}");
     Ok(())
 }

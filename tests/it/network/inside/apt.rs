@@ -11,15 +11,16 @@ use super::{Client, check_fails, check_works};
 const IMAGE: &str = "debian";
 const FROM: &[&str] = &["--image", IMAGE];
 
-/// apt looks its repository up, fetches as a user of its own, and has dpkg unpack what it got. The
-/// test's repository has no keys.
+/// apt looks its repository up, fetches as a user of its own from whom it cannot come back, and has
+/// dpkg unpack what it got. The test's repository has no keys.
 const APT: Client = Client {
     name: "apt-get",
     script: "rm -rf /etc/apt/sources.list.d && \
              echo 'deb [trusted=yes] http://deb.debian.org/debian probe main' \
              > /etc/apt/sources.list && \
-             apt-get update --error-on=any -o Acquire::Retries=0 && \
-             DEBIAN_FRONTEND=noninteractive apt-get install -y infield-probe && \
+             apt-get update --error-on=any -o Acquire::Retries=0 -o APT::Sandbox::Verify=true && \
+             DEBIAN_FRONTEND=noninteractive apt-get install -y \
+             -o APT::Sandbox::Verify=true infield-probe && \
              dpkg-query --show infield-probe && cat /usr/share/infield-probe/motto",
     printed: "probed",
 };
