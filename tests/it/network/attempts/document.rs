@@ -53,7 +53,7 @@ fn document() -> String {
         text.write_fmt(line).expect("a string takes every text");
     };
     add(format_args!(
-        "\nWhere each of several defences holds an attempt alone, all are left out:\n\n"
+        "\nWhere each of several defences holds an attempt alone, it is held as long as one is there, and\nsucceeds without all of them:\n\n"
     ));
     for (words, why) in SEVERAL {
         add(format_args!("- `{}`: {why}.\n", words.replace(',', "`, `")));
