@@ -30,7 +30,6 @@ const SEVERAL: &[(&str, &str)] = &[
         "landlock,network_namespace",
         "abstract sockets are those of a namespace, and beyond the sandbox's own there are none",
     ),
-    ("seccomp,rules", "a socket of several paths falls back to one, which is steered as any other"),
     (
         "seccomp,capabilities,network_owner",
         "the call is refused, no capability is held, and it would not count on the host's network \

@@ -116,7 +116,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("cannot_put_options_before_a_datagram", "network_namespace", Policy::Public,
         OPTIONS),
     Attempt::new("cannot_send_data_before_the_answer", "rules", ALLOWED, FAST),
-    Attempt::new("cannot_take_several_paths", "seccomp,rules", ALLOWED, PATHS),
+    Attempt::new("cannot_take_several_paths", "rules", ALLOWED, PATHS),
     socket!("cannot_make_a_raw_socket", "seccomp,capabilities,network_owner", "socket.AF_INET, socket.SOCK_RAW, 255"),
     socket!("cannot_make_a_raw_socket6", "seccomp,capabilities,network_owner", "socket.AF_INET6, socket.SOCK_RAW, 255"),
     socket!("cannot_make_a_packet_socket", "seccomp,capabilities,network_owner", "socket.AF_PACKET, socket.SOCK_RAW, 0x300"),
