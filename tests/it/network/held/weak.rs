@@ -134,8 +134,7 @@ fn an_ordinary_build_leaves_nothing_out() -> Result<()> {
     product.create("public", Policy::Public)?;
     product.create("closed", Policy::Custom(&["deny *.evil.example"]))?;
     let [inward, outward] =
-        ["reached('169.254.169.254', HOST4)", "reached('alone.example', EVIL4)"]
-            .map(|script| program(script));
+        ["reached('169.254.169.254', HOST4)", "reached('alone.example', EVIL4)"].map(program);
     for (sandbox, script) in [("public", &inward), ("closed", &inward), ("closed", &outward)] {
         let said = product.python(sandbox, script)?;
         ensure!(said.starts_with("HELD"), "{sandbox}: {said}");
