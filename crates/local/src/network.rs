@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use infield_domain::network::{Allowance, Connection, Policy, Traffic};
 use infield_domain::{Error, Result, SandboxId};
+use infield_jail::defence::{Defence, Without};
 use infield_net::control::{Answer, Request, Settings};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
@@ -50,6 +51,8 @@ pub struct Network {
     served: Mutex<BTreeMap<SandboxId, Terms>>,
     reports: tokio::sync::Mutex<mpsc::Receiver<(SandboxId, Vec<Connection>)>>,
     fresh: Arc<Notify>,
+    /// Walls that a build for attacks leaves out.
+    without: Without,
 }
 
 impl Network {
@@ -69,6 +72,7 @@ impl Network {
             served: Mutex::default(),
             reports: tokio::sync::Mutex::new(reports),
             fresh: link.fresh(),
+            without: Without::from_environment(),
         };
         (Arc::new(network), link)
     }
@@ -96,7 +100,7 @@ impl Network {
         policy: &Policy,
         Wires { listener, resolver }: Wires,
     ) -> Result<()> {
-        let terms = Terms { policy: policy.clone(), allowance: Allowance::DEFAULT };
+        let terms = self.terms(policy);
         self.lock().insert(sandbox.clone(), terms.clone());
         let Terms { policy, allowance } = terms;
         let request = Request::Serve { sandbox: sandbox.clone(), policy, allowance };
@@ -112,7 +116,7 @@ impl Network {
 
     /// Puts another policy in force; false where the sandbox is not served.
     pub(crate) async fn change(&self, sandbox: &SandboxId, policy: &Policy) -> Result<bool> {
-        let terms = Terms { policy: policy.clone(), allowance: Allowance::DEFAULT };
+        let terms = self.terms(policy);
         let before = self.lock().insert(sandbox.clone(), terms.clone());
         let Terms { policy, allowance } = terms;
         let request = Request::Change { sandbox: sandbox.clone(), policy, allowance };
@@ -167,6 +171,13 @@ impl Network {
     pub(crate) fn expected(&self) -> Vec<(SandboxId, Policy)> {
         let served = self.lock();
         served.iter().map(|(id, terms)| (id.clone(), terms.policy.clone())).collect()
+    }
+
+    /// What a sandbox with this policy may reach.
+    fn terms(&self, policy: &Policy) -> Terms {
+        let is_kept = self.without.keeps(Defence::Policy);
+        let policy = if is_kept { policy.clone() } else { Policy::Public };
+        Terms { policy, allowance: Allowance::DEFAULT }
     }
 
     async fn ask(&self, request: Request, sockets: Vec<OwnedFd>) -> Result<Answer> {

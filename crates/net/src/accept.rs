@@ -27,6 +27,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::defence::Defence;
 use crate::names::{Meaning, RESOLVER};
 use crate::relay::{self, Pace};
 use crate::sandbox::Sandbox;
@@ -101,8 +102,9 @@ fn sort(shared: &Shared, to: SocketAddr, open: usize) -> Task {
     let (address, port) = (to.ip().to_canonical(), to.port());
     let entry = |asked| Entry::new(sandbox, &shared.pace, asked);
     let plain = Asked { name: None, address: Some(address), port };
-    let most = sandbox.rules.borrow().allowance.connections;
-    if reached(address).is_loopback() {
+    let rules = sandbox.rules();
+    let most = rules.allowance.connections;
+    if reached(address).is_loopback() && rules.without.keeps(Defence::Straight) {
         return Task::Drop(entry(plain), "it went to the listener itself");
     }
     if open >= usize::try_from(most).unwrap_or(usize::MAX) {

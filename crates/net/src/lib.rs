@@ -18,6 +18,7 @@ pub mod packet;
 mod run;
 
 mod accept;
+mod defence;
 mod dns;
 mod inspect;
 mod journal;

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use infield_domain::SandboxId;
-use infield_domain::network::{Allowance, Destination, DomainName, Policy, Rule, Traffic, Verdict};
+use infield_domain::network::{
+    Allowance, Destination, DomainName, Effect, Policy, Ports, Rule, Traffic, Verdict,
+};
 use tokio::sync::watch;
 
+use crate::defence::{Defence, Without};
 use crate::dns::Limits;
 use crate::journal::Journal;
 use crate::names::Names;
@@ -18,6 +21,7 @@ pub(crate) struct Rules {
     pub(crate) policy: Policy,
     pub(crate) limited: Arc<[Rule]>,
     pub(crate) allowance: Allowance,
+    pub(crate) without: Without,
 }
 
 impl Rules {
@@ -28,7 +32,55 @@ impl Rules {
         address: IpAddr,
         port: u16,
     ) -> Verdict<'_> {
-        self.policy.decide(&self.limited, &Destination { name, address, port })
+        let to = Destination { name, address, port };
+        let verdict = self.policy.decide(&self.limited, &to);
+        if self.without == Without::default() { verdict } else { self.relent(verdict, &to) }
+    }
+
+    /// What is decided where walls are left out.
+    fn relent<'a>(&'a self, verdict: Verdict<'a>, to: &Destination<'_>) -> Verdict<'a> {
+        let is_kept = |defence| self.without.keeps(defence);
+        let fits = |rule: &&Rule| rule.fits(to.name, to.address, to.port);
+        let fits_elsewhere = |rule: &&Rule| {
+            let everywhere = Rule { ports: Ports::default(), ..(*rule).clone() };
+            everywhere.fits(to.name, to.address, to.port)
+        };
+        let allowed = |rule: Option<&'a Rule>| rule.map_or(verdict, Verdict::Allowed);
+        match verdict {
+            Verdict::Allowed(_) | Verdict::AllowedPublic => verdict,
+            Verdict::DeniedSpecial(_) | Verdict::DeniedByDefault if !is_kept(Defence::Ports) => {
+                allowed(self.allowing().find(fits_elsewhere))
+            }
+            Verdict::DeniedSpecial(_) if !is_kept(Defence::Special) => {
+                let is_open = self.policy == Policy::Public || !is_kept(Defence::Rules);
+                let by_rule = allowed(self.allowing().find(fits));
+                if is_open { Verdict::AllowedPublic } else { by_rule }
+            }
+            Verdict::Denied(_) | Verdict::DeniedByDefault if !is_kept(Defence::Rules) => {
+                Verdict::AllowedPublic
+            }
+            Verdict::Denied(_) | Verdict::DeniedSpecial(_) | Verdict::DeniedByDefault => verdict,
+        }
+    }
+
+    fn allowing(&self) -> impl Iterator<Item = &Rule> {
+        let rules = match &self.policy {
+            Policy::None | Policy::Public => &[],
+            Policy::Limited => &self.limited[..],
+            Policy::Custom(rules) => rules,
+        };
+        rules.iter().filter(|rule| rule.effect == Effect::Allow)
+    }
+
+    /// Whether some connection to a name on this port could be allowed. Where none could, nobody
+    /// is asked for the name.
+    pub(crate) fn opens(&self, name: &DomainName, port: u16) -> bool {
+        let opens_port = || {
+            self.policy == Policy::Public
+                || !self.without.keeps(Defence::Ports)
+                || self.allowing().any(|rule| rule.ports.hold(port))
+        };
+        !self.without.keeps(Defence::Rules) || self.resolves(name) && opens_port()
     }
 
     /// Whether a name may be looked up.

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::control::{Answer, FromNetwork, PACKET_BYTES, Request, Settings, ToNetwork};
+use crate::defence::Without;
 use crate::dns::Limits;
 use crate::journal::Journal;
 use crate::names::Names;
@@ -32,9 +33,9 @@ const MOST_ANSWERS: usize = 4_096;
 const MOST_PAIRS: usize = 4;
 
 /// Serves until the keeper is gone or the daemon's socket ends.
-pub(crate) async fn serve(daemon: OwnedFd, keeper: OwnedFd) -> io::Result<()> {
+pub(crate) async fn serve(daemon: OwnedFd, keeper: OwnedFd, without: Without) -> io::Result<()> {
     let (daemon, keeper) = (packet::register(daemon)?, packet::register(keeper)?);
-    let mut state = State::default();
+    let mut state = State { without, ..State::default() };
     loop {
         let State { outbox, news, .. } = &mut state;
         let is_idle = outbox.is_empty();
@@ -122,6 +123,8 @@ struct State {
     /// Somebody wrote into a journal.
     news: Arc<Notify>,
     outbox: VecDeque<Vec<u8>>,
+    /// Walls that a build for attacks leaves out.
+    without: Without,
 }
 
 impl State {
@@ -186,7 +189,8 @@ impl State {
     }
 
     fn rules(&self, policy: Policy, allowance: Allowance) -> Arc<Rules> {
-        Arc::new(Rules { policy, limited: self.limited.clone(), allowance })
+        let allowance = self.without.ceilings(allowance);
+        Arc::new(Rules { policy, limited: self.limited.clone(), allowance, without: self.without })
     }
 
     fn serve(

@@ -63,8 +63,11 @@ impl Launcher {
         }
         let pidfd = rustix::io::fcntl_dupfd_cloexec(&running.pidfd, 3).at("copy a pidfd")?;
         let mut descriptors = vec![pidfd];
-        if let Some(wires) = &running.wires {
+        if let Some(wires) = &mut running.wires {
             descriptors.extend(wires.copies()?);
+            if !self.host.without.keeps(Defence::Duplicates) {
+                wires.let_go()?;
+            }
         }
         let enforced = super::inventory::enforced(&sandbox.record);
         Ok((Started { pid: running.pid, enforced, limits, network }, descriptors))

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use infield_domain::network::{Effect, Judgement, Policy};
+use infield_domain::network::{Judgement, Policy};
 use tokio::net::TcpStream;
 
 use super::Shared;
 use super::dial::{Failure, Route, connect, reason};
 use super::entry::Entry;
+use crate::defence::Defence;
 use crate::inspect::{self, First, Sight, Silence};
 use crate::relay::{self, Direction, End, Way};
 use crate::sandbox::Rules;
@@ -46,7 +47,8 @@ struct Link<'a> {
 
 /// Carries a connection from its judgement to its end.
 pub(super) async fn carry(shared: &Shared, entry: &Entry, client: TcpStream) {
-    if let Err(error) = relay::welcome(&client) {
+    let is_bounded = shared.sandbox.rules().without.keeps(Defence::Buffers);
+    if is_bounded && let Err(error) = relay::welcome(&client) {
         return entry.end(Judgement::Allowed, format!("it broke: {error}"));
     }
     let client = Arc::new(client);
@@ -121,30 +123,19 @@ async fn early_look(
     first: &mut First,
 ) -> Result<Option<Sight>, Stop> {
     let (Some(name), port) = (&entry.asked.name, entry.asked.port) else { return Ok(None) };
-    if !rules.resolves(name) || !opens_port(rules, port) {
+    if !rules.opens(name, port) {
         return Err(Stop::Refused(First::default(), "no rule allows it".to_owned()));
     }
     if !matches!(port, 80 | 443) {
         return Ok(None);
     }
-    let judge = |bytes: &[u8]| inspect::look(bytes, name, port);
+    let judge = |bytes: &[u8]| inspect::look(bytes, name, port).without(rules.without);
     match first.look(client, PATIENCE, judge).await {
         Ok(Sight::Refused(why)) => Err(Stop::Refused(std::mem::take(first), why.to_owned())),
         Ok(sight) => Ok(Some(sight)),
         Err(Silence::Ended) => Err(Stop::Broken("its client said nothing".to_owned())),
         Err(Silence::Slow) => Err(Stop::Refused(std::mem::take(first), SILENT.to_owned())),
     }
-}
-
-/// Whether some rule opens this port at all: if none does, no name is looked up for it.
-fn opens_port(rules: &Rules, port: u16) -> bool {
-    let rules = match &rules.policy {
-        Policy::None => return false,
-        Policy::Public => return true,
-        Policy::Limited => &rules.limited[..],
-        Policy::Custom(rules) => rules,
-    };
-    rules.iter().any(|rule| rule.effect == Effect::Allow && rule.ports.hold(port))
 }
 
 /// Connects to what was asked for.
@@ -175,7 +166,7 @@ async fn until_unfit(link: &Link<'_>) -> String {
     let mut changes = link.shared.sandbox.rules.subscribe();
     loop {
         let rules = Arc::clone(&changes.borrow_and_update());
-        if let Some(why) = unfit(link, &rules) {
+        if let Some(why) = unfit(link, &rules).filter(|_| rules.without.keeps(Defence::Cut)) {
             return why;
         }
         if changes.changed().await.is_err() {
@@ -224,7 +215,8 @@ async fn pass(link: &Link<'_>, mut first: First, sight: Sight) -> Result<(), Sto
     };
     let end = inspect::end_of_hello(&first.bytes);
     relay::send(outgoing(link), first.bytes.get(..end).unwrap_or_default()).await?;
-    let judge = |bytes: &[u8]| inspect::look_again(bytes, name);
+    let without = link.shared.sandbox.rules().without;
+    let judge = |bytes: &[u8]| inspect::look_again(bytes, name).without(without);
     match first.look(&link.client, UNBOUNDED, judge).await {
         Ok(Sight::Refused(why)) => return Err(Stop::Refused(first, why.to_owned())),
         Err(Silence::Slow) => return Err(Stop::Refused(first, SILENT.to_owned())),
@@ -236,7 +228,8 @@ async fn pass(link: &Link<'_>, mut first: First, sight: Sight) -> Result<(), Sto
 /// Waits for the client's first bytes while the server may speak, and carries what it says.
 async fn late_look(link: &Link<'_>, mut first: First) -> Result<(), Stop> {
     let Some(name) = &link.entry.asked.name else { return Ok(()) };
-    let judge = |bytes: &[u8]| inspect::look(bytes, name, link.entry.asked.port);
+    let (port, without) = (link.entry.asked.port, link.shared.sandbox.rules().without);
+    let judge = |bytes: &[u8]| inspect::look(bytes, name, port).without(without);
     match first.look(&link.client, UNBOUNDED, judge).await {
         Ok(Sight::Refused(why)) => Err(Stop::Refused(first, why.to_owned())),
         Err(Silence::Slow) => Err(Stop::Refused(first, SILENT.to_owned())),
@@ -254,7 +247,8 @@ async fn incoming(link: &Link<'_>) -> Result<(), Stop> {
 /// Carries requests of HTTP, each of them checked.
 async fn browse(link: &Link<'_>, first: First) -> Result<(), Stop> {
     let Some(name) = &link.entry.asked.name else { return Ok(()) };
-    let site = web::Site { name: name.clone(), port: link.entry.asked.port };
+    let without = link.shared.sandbox.rules().without;
+    let site = web::Site { name: name.clone(), port: link.entry.asked.port, without };
     let meter = &link.entry.meter;
     let client = web::Stream::counted(Arc::clone(&link.client), meter, first.bytes);
     let server = web::Stream::plain(Arc::clone(&link.server));

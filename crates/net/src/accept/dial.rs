@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::defence::Defence;
 use crate::sandbox::Rules;
 use crate::upstream::{LookupFailure, Upstream, is_own};
 
@@ -90,7 +91,7 @@ impl Dial {
         for (address, port) in found {
             let verdict = rules.decide(name, address, port);
             let why = reason(&verdict, address);
-            if (self.is_own)(address) {
+            if rules.without.keeps(Defence::Own) && (self.is_own)(address) {
                 refused.get_or_insert("it leads to the host itself".to_owned());
             } else if !verdict.is_allowed() {
                 refused.get_or_insert(why);

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
+use crate::defence::Without;
 use crate::journal::Journal;
 use crate::sandbox::{Counters, Rules};
 
@@ -31,7 +32,7 @@ pub(crate) struct Case {
 pub(crate) fn rules(texts: &[String], allowance: Allowance) -> Arc<Rules> {
     let rules: Vec<Rule> = texts.iter().map(|text| text.parse().expect("a rule")).collect();
     let policy = Policy::custom(rules).expect("few rules");
-    Arc::new(Rules { policy, limited: Arc::new([]), allowance })
+    Arc::new(Rules { policy, limited: Arc::new([]), allowance, without: Without::default() })
 }
 
 /// Rules that allow the name, and the addresses that tests have servers on.

@@ -8,11 +8,14 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use infield_domain::network::DomainName;
 
+use crate::defence::{Defence, Without};
+
 /// The site that a connection is for.
 #[derive(Clone, Debug)]
 pub(crate) struct Site {
     pub(crate) name: DomainName,
     pub(crate) port: u16,
+    pub(crate) without: Without,
 }
 
 /// What a request wants.
@@ -45,6 +48,19 @@ pub(super) fn request(
     headers: &HeaderMap,
     site: &Site,
 ) -> Result<(), &'static str> {
+    if site.without.keeps(Defence::Host) {
+        for_site(method, uri, headers, site)?;
+    }
+    framing(headers).map_err(|()| "it is unclear where its request ends")
+}
+
+/// Checks whom a request is for.
+fn for_site(
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    site: &Site,
+) -> Result<(), &'static str> {
     if method == Method::CONNECT {
         return Err("its request asks for a tunnel (CONNECT)");
     }
@@ -61,7 +77,7 @@ pub(super) fn request(
     if !is_origin && !is_absolute {
         return Err("its request line is for another host");
     }
-    framing(headers).map_err(|()| "it is unclear where its request ends")
+    Ok(())
 }
 
 /// Whether everybody agrees on where a message ends.

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::super::{serve_datagrams, serve_stream};
+use crate::defence::Without;
 use crate::journal::Journal;
 use crate::names::{Meaning, Names};
 use crate::sandbox::{Counters, Rules, Sandbox};
@@ -48,6 +49,7 @@ fn rules(text: &str) -> Arc<Rules> {
         policy: policy(text),
         limited: Arc::new(limited),
         allowance: Allowance::DEFAULT,
+        without: Without::default(),
     })
 }
 
