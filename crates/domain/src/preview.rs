@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, SandboxId};
 
+/// The query that carries a token in a link.
+pub const TOKEN_QUERY: &str = "infield_preview_token";
+
 /// Ports of one sandbox about which something may be settled.
 const MOST_SETTLED: usize = 64;
 

@@ -48,7 +48,15 @@ fn an_origin_is_written_as_it_was_read() {
     for text in ["http://localhost:3987", "https://preview.example.org"] {
         assert_eq!(text.parse::<Origin>().expect("an origin").to_string(), text);
     }
-    for wrong in ["localhost", "ftp://a.b", "http://", "http://127.0.0.1:1", "http://a b", "http://a:b", "http://u@h"] {
+    for wrong in [
+        "localhost",
+        "ftp://a.b",
+        "http://",
+        "http://127.0.0.1:1",
+        "http://a b",
+        "http://a:b",
+        "http://u@h",
+    ] {
         assert!(wrong.parse::<Origin>().is_err(), "{wrong}");
     }
     let origin: Origin = "https://preview.example.org".parse().expect("an origin");

@@ -5,12 +5,13 @@ use infield_domain::command::{Ending, StoppedBy, Stream};
 use infield_engine::{Output, OutputRequest, plain_text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::reply::Reply;
 use crate::schema;
-use crate::tools::running::StatusWord;
+use crate::tools::running::{self, Preview, StatusWord};
 use crate::tools::{Definition, Hints};
 
 /// Bytes of one page: some 10,000 tokens, below the limit of every client that has one.
@@ -59,6 +60,9 @@ struct Facts {
     text: String,
     next_offset: u64,
     total: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<Map<String, Value>>>")]
+    previews: Option<Vec<Preview>>,
     message: String,
 }
 
@@ -104,12 +108,14 @@ fn facts(output: &Output, asked: u64) -> Facts {
     } else {
         message.push_str(" Nothing is left to read.");
     }
+    message.push_str(&running::previews_sentence(&output.previews));
     Facts {
         status: if ending.is_some() { StatusWord::Finished } else { StatusWord::Running },
         exit_code: ending.map(|ending| ending.exit_code),
         text: plain_text(&output.data),
         next_offset: output.next_offset,
         total: output.total,
+        previews: running::previews(&output.previews),
         message,
     }
 }
