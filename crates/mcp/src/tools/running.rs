@@ -63,8 +63,9 @@ pub(super) struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<Map<String, Value>>>")]
     images: Option<Vec<Picture>>,
+    /// The text half says the same: to describe it in three tools would cost every model more.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Vec<Map<String, Value>>>")]
+    #[schemars(skip)]
     previews: Option<Vec<Preview>>,
     message: String,
 }
