@@ -8,12 +8,35 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use infield_testkit::eventually;
 use infield_tests::{Server, tools};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+
+use crate::traces::child;
 
 /// What runs inside: pages, events, and a WebSocket that says everything twice.
 const SERVER: &str = include_str!("previews/server.py");
 /// What visits by WebSocket.
 const SOCKET: &str = include_str!("previews/socket.js");
+/// What follows a development server.
+const HOT: &str = include_str!("previews/hot.js");
+/// A development server, and the packages that it needs.
+const VITE: &[&str] = &[
+    "vite",
+    "@oxc-project",
+    "@rolldown",
+    "detect-libc",
+    "fdir",
+    "lightningcss",
+    "lightningcss-linux-arm64-gnu",
+    "lightningcss-linux-x64-gnu",
+    "nanoid",
+    "picocolors",
+    "picomatch",
+    "postcss",
+    "rolldown",
+    "source-map-js",
+    "tinyglobby",
+];
 /// For a server inside to begin to listen.
 const BEGIN: Duration = Duration::from_secs(15);
 
@@ -26,8 +49,13 @@ struct Site {
 
 impl Site {
     async fn new() -> Result<Self> {
+        Self::with(&[]).await
+    }
+
+    async fn with(options: &[&str]) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let server = Server::start(&["--preview", &address.to_string()])?;
+        let listen = address.to_string();
+        let server = Server::start(&[&["--preview", &listen][..], options].concat())?;
         let made = server.home.run(&["create", "--name", "web", "--json"])?;
         let made: Value = serde_json::from_str(&made)?;
         let id = made["id"].as_str().context("an id")?.to_owned();
@@ -154,6 +182,36 @@ async fn web_sockets_and_events_pass() -> Result<()> {
     Ok(())
 }
 
+/// The key is root's own: the daemon, which is nobody, gets it by the keeper's descriptor. Links
+/// and listener outlive a daemon that is killed.
+#[tokio::test]
+async fn links_over_tls_outlive_a_daemon_that_is_killed() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = |name: &str| folder.path().join(name).to_str().map(str::to_owned);
+    let (key, chain) = (file("key").context("a path")?, file("chain").context("a path")?);
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-nodes", "-days", "2", "-subj", "/CN=localhost"])
+        .args(["-addext", "subjectAltName=DNS:*.localhost"])
+        .args(["-keyout", &key, "-out", &chain])
+        .output()?;
+    ensure!(made.status.success(), "openssl: {}", String::from_utf8_lossy(&made.stderr));
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    let site = Site::with(&["--preview-cert", &chain, "--preview-key", &key]).await?;
+    let (link, token) = site.link()?;
+    assert!(link.starts_with(&format!("https://{}:", site.host())), "{link}");
+    let program = format!("X-Infield-Preview-Token: {token}");
+    let url = site.url("/").replace("http://", "https://");
+    let ask = || site.curl(&["--insecure", "--header", &program, &url]);
+    assert_eq!(ask()?, "GET / 200");
+    let daemon = child(site.server.pid(), "__daemon")?.context("no daemon")?;
+    let process = Pid::from_raw(i32::try_from(daemon)?).context("no pid")?;
+    kill_process(process, Signal::KILL)?;
+    let back = || ask().is_ok_and(|answer| answer == "GET / 200");
+    eventually(BEGIN * 2, "the next daemon answers", back).await;
+    Ok(())
+}
+
 /// A foreground command that ends with the test.
 struct Forward(Child);
 
@@ -188,5 +246,45 @@ async fn a_port_is_forwarded_to_loopback() -> Result<()> {
     let body = large.windows(4).position(|four| four == b"\r\n\r\n").context("a body")? + 4;
     assert_eq!(large.len() - body, 20_000_000);
     assert!(large[body..].iter().all(|byte| *byte == b'x'));
+    Ok(())
+}
+
+/// The page, a module, the client's script and the socket of a development server with hot reload,
+/// which checks who asks, and the news of a change.
+#[tokio::test]
+async fn a_development_server_reloads_its_page() -> Result<()> {
+    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let server = Server::start(&["--preview", &address.to_string()])?;
+    let home = &server.home;
+    home.run(&["create", "--name", "web"])?;
+    let modules = tools().join("node_modules");
+    let node = modules.join("node/bin/node");
+    let path = |path: &std::path::Path| path.to_str().map(str::to_owned).context("a path");
+    home.run(&["cp", &path(&std::fs::canonicalize(&node)?)?, "web:/usr/local/bin/node"])?;
+    home.run(&["exec", "web", "mkdir", "-p", "/workspace/node_modules"])?;
+    for package in VITE.iter().filter(|package| modules.join(package).exists()) {
+        let target = format!("web:/workspace/node_modules/{package}");
+        home.run(&["cp", &path(&modules.join(package))?, &target])?;
+    }
+    let site = r#"echo '<script type="module" src="/main.js"></script>' > index.html
+        echo 'document.title = "one"' > main.js"#;
+    home.run(&["exec", "web", "sh", "-c", site])?;
+    let vite = ["node", "node_modules/vite/bin/vite.js", "--port", "5173"];
+    home.run(&[&["exec", "--detach", "web"][..], &vite].concat())?;
+    let listens = || home.run(&["port", "web"]).is_ok_and(|ports| ports.contains("5173"));
+    eventually(BEGIN * 2, "the development server listens", listens).await;
+    let made = home.run(&["port", "web", "5173", "--link", "--json"])?;
+    let made: Value = serde_json::from_str(&made)?;
+    let (url, token) = (made["url"].as_str(), made["token"].as_str());
+    let mut words = vec!["-e", HOT];
+    words.extend([url.context("a url")?, token.context("a token")?]);
+    let mut command = Command::new(node);
+    let mut visitor = Forward(command.args(words).stdout(Stdio::piped()).spawn()?);
+    let mut lines = BufReader::new(visitor.0.stdout.take().context("a pipe")?).lines();
+    for expected in ["page", "module", "connected"] {
+        assert_eq!(lines.next().context("the visitor ended")??, expected);
+    }
+    home.run(&["exec", "web", "sh", "-c", r#"echo 'document.title = "two"' > main.js"#])?;
+    assert_eq!(lines.next().context("the visitor ended")??, "full-reload");
     Ok(())
 }

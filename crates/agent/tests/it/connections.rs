@@ -169,3 +169,49 @@ fn a_port_where_nobody_listens_is_not_found() {
     assert_eq!(error.kind(), Kind::NotFound);
     assert_eq!(agent.shell("echo on").out(), "on\n");
 }
+
+#[test]
+fn a_host_that_goes_away_ends_the_connection_inside() {
+    let agent = Agent::start();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let stream = agent.wait(agent.client.dial(port.try_into().expect("not zero")));
+    let (mut there, _) = listener.accept().expect("a connection");
+    there.set_read_timeout(Some(LIMIT)).expect("a limit");
+    drop(stream.expect("somebody listens"));
+    assert_eq!(there.read(&mut [0]).expect("it ends"), 0);
+    // Nor is what the server still says anybody's trouble.
+    drop(there.write_all(&[0; 1 << 20]));
+    assert_eq!(agent.shell("echo on").out(), "on\n");
+}
+
+#[test]
+fn commands_run_beside_as_many_visits_as_there_may_be() {
+    let agent = Agent::start();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let mut held = Vec::new();
+    for _ in 0..128 {
+        let mut stream = agent
+            .wait(agent.client.dial(port.try_into().expect("not zero")))
+            .expect("somebody listens");
+        let (there, _) = listener.accept().expect("a connection");
+        // Nobody reads: what is not taken must wait outside of the agent.
+        let full = agent.wait(async {
+            let mut sent = 0_usize;
+            let fill = async {
+                loop {
+                    let piece = [7; 64 << 10];
+                    let write = std::future::poll_fn(|context| stream.poll_write(context, &piece));
+                    sent += write.await.expect("it is taken");
+                }
+            };
+            let pause = std::time::Duration::from_millis(5);
+            assert!(tokio::time::timeout(pause, fill).await.is_err(), "it never ends");
+            sent
+        });
+        assert!(full < 64 << 20, "{full} bytes are somewhere");
+        held.push((stream, there));
+    }
+    assert_eq!(agent.shell("echo on").out(), "on\n");
+}

@@ -71,6 +71,11 @@ impl Previewing {
         let bound = Bound { listener, origin, tls: self.tls.clone() };
         // A wrong path is told now, and not in the log of a daemon.
         bound.files()?;
+        tracing::info!(origin = %bound.origin, "previews");
+        let open = bound.listener.local_addr().is_ok_and(|address| !address.ip().is_loopback());
+        if open && bound.origin.scheme() == Scheme::Http {
+            tracing::warn!("tokens of previews cross the network in the clear: use TLS");
+        }
         Ok(Some(bound))
     }
 }

@@ -2,18 +2,22 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as Poller, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, Version, header};
 use http_body_util::BodyExt;
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use infield_domain::{Error, Result};
 use infield_engine::PreviewPass;
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
 
 use super::connection::Counted;
 use super::headers::{self, Visitor};
@@ -22,6 +26,10 @@ use super::{Context, HEAD_BYTES, Response, switch};
 
 /// Headers of one answer.
 const MOST_HEADERS: usize = 256;
+
+/// How much of a request that nobody wants is still taken, and for how long.
+const DRAIN_BYTES: usize = 64 << 20;
+const DRAIN_LIMIT: Duration = Duration::from_secs(3);
 
 /// A request that was let in.
 pub(super) struct Asked {
@@ -43,6 +51,7 @@ pub(super) async fn forward(
         _ => None,
     };
     let inward = inward(context, &asked, request, protocol.as_ref())?;
+    let rest = Rest { upload: inward.body().again(), tasks: context.tasks.clone() };
     let visit = asked.pass.dial().await?;
     let pulse = Pulse::new();
     let (mut sender, connection) = http1::Builder::new()
@@ -76,7 +85,7 @@ pub(super) async fn forward(
             )));
         }
     };
-    let held = Held { _sender: sender, _guard: guard, _counted: asked.counted };
+    let held = Held { _sender: sender, _guard: guard, _rest: rest, _counted: asked.counted };
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         let (Some(ours), Some(protocol)) = (ours, protocol) else {
             return Err(unasked());
@@ -91,7 +100,7 @@ fn inward(
     asked: &Asked,
     request: Request<Incoming>,
     protocol: Option<&HeaderValue>,
-) -> Result<Request<Incoming>> {
+) -> Result<Request<Upload>> {
     let (mut parts, body) = request.into_parts();
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     parts.uri = target.parse().map_err(|error: http::uri::InvalidUri| {
@@ -105,7 +114,7 @@ fn inward(
         parts.headers.insert(header::UPGRADE, protocol.clone());
     }
     parts.extensions = http::Extensions::new();
-    Ok(Request::from_parts(parts, body))
+    Ok(Request::from_parts(parts, Upload(Arc::new(Mutex::new(body)))))
 }
 
 fn outward(answer: http::Response<Incoming>, held: Held) -> Response {
@@ -118,9 +127,69 @@ fn outward(answer: http::Response<Incoming>, held: Held) -> Response {
 
 /// What keeps the connection inside; with it the connection ends.
 pub(super) struct Held {
-    _sender: http1::SendRequest<Incoming>,
+    _sender: http1::SendRequest<Upload>,
     _guard: DropGuard,
+    _rest: Rest,
     _counted: Counted,
+}
+
+/// What a server inside that answered early has not read. It is taken for a moment: a visitor that
+/// still sends may fail before it reads the answer, when its stream or connection is closed.
+struct Rest {
+    upload: Upload,
+    tasks: TaskTracker,
+}
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        if !self.upload.is_end_stream() {
+            self.tasks.spawn(timeout(DRAIN_LIMIT, drain(self.upload.again())));
+        }
+    }
+}
+
+async fn drain(mut upload: Upload) {
+    let mut left = DRAIN_BYTES;
+    while let Some(Ok(frame)) = upload.frame().await {
+        left = left.saturating_sub(frame.data_ref().map_or(1, Bytes::len));
+        if left == 0 {
+            return;
+        }
+    }
+}
+
+/// The body of a request, which lives at least as long as the answer.
+struct Upload(Arc<Mutex<Incoming>>);
+
+impl Upload {
+    fn again(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Incoming) -> T) -> T {
+        // Only one side ever looks; what a panic left is a body all the same.
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl hyper::body::Body for Upload {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Poller<'_>,
+    ) -> Poll<Option<std::result::Result<Frame<Bytes>, hyper::Error>>> {
+        self.with(|body| Pin::new(body).poll_frame(context))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.with(|body| body.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.with(|body| body.size_hint())
+    }
 }
 
 /// The body of an answer, as it comes.

@@ -112,6 +112,21 @@ async fn visitors_speak_http2_with_prior_knowledge() -> Result<()> {
     stage.end().await
 }
 
+/// A server that has seen enough says so while the rest is still on its way.
+#[tokio::test]
+async fn an_answer_before_the_end_of_a_request_arrives_whole() -> Result<()> {
+    let stage = Stage::plain().await?;
+    let answer = "HTTP/1.1 413 Too Large\r\nContent-Length: 4\r\nConnection: close\r\n\r\nmuch";
+    let _heard = stage.saying(answer).await?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("large");
+    std::fs::write(&file, vec![b'x'; 4 << 20])?;
+    let upload = format!("@{}", file.display());
+    let options = ["--http2-prior-knowledge", "--data-binary", &upload];
+    assert_eq!(curl(&stage, "http", &options).await?, "much 2 413");
+    stage.end().await
+}
+
 /// A certificate that signs itself, and its key.
 async fn certificate() -> Result<PreviewTls> {
     let folder = tempfile::tempdir()?;
