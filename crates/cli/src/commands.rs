@@ -23,6 +23,7 @@ pub(crate) mod ls;
 pub(crate) mod mcp;
 pub(crate) mod mcp_config;
 pub(crate) mod net;
+pub(crate) mod port;
 pub(crate) mod prune;
 pub(crate) mod rm;
 pub(crate) mod run;
@@ -55,6 +56,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Key(args) => with_daemon(&global, async |client| key::run(client, args).await),
         Command::Audit(args) => with_daemon(&global, async |client| audit::run(client, args).await),
         Command::Net(args) => with_daemon(&global, async |client| net::run(client, args).await),
+        Command::Port(args) => with_daemon(&global, async |client| port::run(client, args).await),
         Command::Prune(args) => with_daemon(&global, async |client| prune::run(client, args).await),
         Command::Doctor(args) => {
             with_daemon(&global, async |client| doctor::run(client, args).await)

@@ -25,6 +25,7 @@ mod networking;
 mod options;
 mod peer;
 mod post;
+mod previewing;
 mod readiness;
 
 use std::os::unix::process::CommandExt;
@@ -36,6 +37,7 @@ use crate::home::Home;
 
 pub(crate) use networking::{LIMITED, NETWORK, Networking, RESOLVER};
 pub(crate) use options::{Access, IdBlock, Lifetime, Names, Options};
+pub(crate) use previewing::{PREVIEW, Previewing};
 
 /// First arguments that make this binary another process than the command line.
 const KEEPER: &str = "__keeper";

@@ -8,6 +8,7 @@ use crate::isolation::{Control, Enforcement};
 use crate::language::Language;
 use crate::lifecycle::{Cause, State};
 use crate::network::Policy;
+use crate::preview::Previews;
 use crate::{Error, GuestPath, ImageName, Result, SandboxId, SandboxName};
 
 /// A moment, in milliseconds since the Unix epoch.
@@ -39,6 +40,9 @@ pub struct Spec {
     pub resources: Resources,
     /// What it may reach.
     pub network: Policy,
+    /// Who may visit its ports.
+    #[serde(default)]
+    pub previews: Previews,
     /// Limits and walls without which it must not start.
     pub require: Vec<Control>,
 }

@@ -96,6 +96,7 @@ impl Engine {
             retention: create.retention,
             resources: create.resources,
             network,
+            previews: infield_domain::preview::Previews::default(),
             require: create.require,
         };
         Sandbox {

@@ -10,11 +10,13 @@
 //! interrupts it. In a resting state it waits for a wish, a timer or a death. Provider calls are
 //! idempotent: one that failed because the provider was away is repeated.
 
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
 use infield_domain::lifecycle::{Cause, Event, Reason, State, next};
 use infield_domain::network::Policy;
+use infield_domain::preview;
 use infield_domain::sandbox::Sandbox;
 use infield_domain::{Error, Kind, Result, SandboxId};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -24,6 +26,7 @@ use crate::create::Use;
 use crate::driver::perform::{Performed, movement};
 use crate::driver::queue::{Pushed, Queue, Wish};
 use crate::network::Refusals;
+use crate::previews::Visits;
 use crate::{Engine, schedule};
 
 mod perform;
@@ -34,6 +37,15 @@ pub(crate) type Waiter = oneshot::Sender<Result<Arc<Sandbox>>>;
 
 /// Looks at the timers at least this often, since the host's clock may be set.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// What is changed about a sandbox while it rests or runs.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    /// What it may reach.
+    Network(Policy),
+    /// Who may visit a port.
+    Preview(NonZeroU16, preview::Change),
+}
 
 /// A living sandbox, as everybody but its driver holds it.
 #[derive(Debug)]
@@ -46,7 +58,9 @@ pub(crate) struct Seat {
     /// What its network refused lately.
     pub(crate) refusals: Refusals,
     wishes: mpsc::Sender<(Wish, Waiter)>,
-    changes: mpsc::Sender<(Policy, Waiter)>,
+    /// What holds for its previews while the daemon lives.
+    pub(crate) visits: Visits,
+    changes: mpsc::Sender<(Change, Waiter)>,
     view: watch::Receiver<Arc<Sandbox>>,
 }
 
@@ -54,6 +68,11 @@ impl Seat {
     /// The record as of now.
     pub(crate) fn sandbox(&self) -> Arc<Sandbox> {
         self.view.borrow().clone()
+    }
+
+    /// The record as it changes.
+    pub(crate) fn watch(&self) -> watch::Receiver<Arc<Sandbox>> {
+        self.view.clone()
     }
 
     /// The timers as of now.
@@ -76,21 +95,21 @@ impl Seat {
         }
     }
 
-    /// Asks the driver for another policy, and waits until it is in force.
-    pub(crate) async fn change_network(
-        &self,
-        policy: Policy,
-        limit: Duration,
-    ) -> Result<Arc<Sandbox>> {
+    /// Asks the driver for a change, and waits until it is in force.
+    pub(crate) async fn change(&self, change: Change, limit: Duration) -> Result<Arc<Sandbox>> {
+        let what = match &change {
+            Change::Network(_) => "network",
+            Change::Preview(_, _) => "preview",
+        };
         let (waiter, answer) = oneshot::channel();
-        if self.changes.send((policy, waiter)).await.is_err() {
+        if self.changes.send((change, waiter)).await.is_err() {
             return Err(gone(&self.id));
         }
         match tokio::time::timeout(limit, answer).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(gone(&self.id)),
             Err(_) => Err(Error::timeout(format!(
-                "the network of sandbox `{}` is not changed after {} s",
+                "the {what} of sandbox `{}` is not changed after {} s",
                 self.id,
                 limit.as_secs()
             ))
@@ -134,8 +153,8 @@ pub(crate) struct Driver {
     sandbox: Sandbox,
     view: watch::Sender<Arc<Sandbox>>,
     inbox: mpsc::Receiver<(Wish, Waiter)>,
-    /// Policies that were asked for. They wait while the sandbox moves.
-    changes: mpsc::Receiver<(Policy, Waiter)>,
+    /// Changes that were asked for. They wait while the sandbox moves.
+    changes: mpsc::Receiver<(Change, Waiter)>,
     queue: Queue<Waiter>,
     /// Who waits for the movement that goes on now.
     waiters: Vec<Waiter>,
@@ -153,6 +172,7 @@ impl Driver {
             single_use: once == Use::Single,
             activity: Activity::new(sandbox.active_at),
             refusals: Refusals::default(),
+            visits: Visits::default(),
             wishes,
             changes: asked,
             view: reader,
@@ -224,8 +244,9 @@ impl Driver {
                 Some((wish, waiter)) => self.receive(wish, waiter),
                 None => return false,
             },
-            Some((policy, waiter)) = self.changes.recv() => {
-                self.change_network(policy, waiter).await;
+            Some((change, waiter)) = self.changes.recv() => {
+                let changed = self.change(change).await;
+                reply(waiter, changed.map(|()| Arc::new(self.sandbox.clone())));
             }
             cause = provider.died(&seat.id), if running => self.step(Event::Died(cause)),
             () = seat.activity.rested.notified() => {}
@@ -234,17 +255,20 @@ impl Driver {
         true
     }
 
-    /// Records a policy, once it is in force where it has to be.
-    async fn change_network(&mut self, policy: Policy, waiter: Waiter) {
-        if self.sandbox.state == State::Running
-            && let Err(error) = self.engine.provider().set_network(&self.seat.id, &policy).await
-        {
-            return reply(waiter, Err(error));
+    /// Records a change, once it is in force where it has to be.
+    async fn change(&mut self, change: Change) -> Result<()> {
+        match change {
+            Change::Network(policy) => {
+                if self.sandbox.state == State::Running {
+                    self.engine.provider().set_network(&self.seat.id, &policy).await?;
+                }
+                self.sandbox.spec.network = policy;
+            }
+            Change::Preview(port, change) => self.sandbox.spec.previews.change(port, change)?,
         }
-        self.sandbox.spec.network = policy;
         self.sandbox.changed_at = self.engine.now();
         self.publish();
-        reply(waiter, Ok(Arc::new(self.sandbox.clone())));
+        Ok(())
     }
 
     fn until_next(&self) -> Duration {

@@ -7,10 +7,11 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use infield_domain::lifecycle::{Cause, Reason, State};
 use infield_domain::network::{self, Policy, Rule};
+use infield_domain::preview::Origin;
 use infield_domain::provider::Provider;
 use infield_domain::sandbox::Millis;
 use infield_domain::{Error, Permission, Principal, Result};
-use infield_store::Store;
+use infield_store::{PreviewKey, Store};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub network: Policy,
     /// The rules behind `limited`.
     pub limited: Arc<[Rule]>,
+    /// Where previews are found, if this server has any.
+    pub previews: Option<Origin>,
     /// Tells the time, in milliseconds since the Unix epoch.
     pub clock: Arc<dyn Fn() -> Millis + Send + Sync>,
 }
@@ -51,6 +54,7 @@ impl Settings {
             max_sandboxes: 10_000,
             network: Policy::Limited,
             limited: network::limited(network::LIMITED).expect("the preset is tested").into(),
+            previews: None,
             clock: Arc::new(clock),
         }
     }
@@ -74,6 +78,7 @@ pub struct Engine {
 struct Inner {
     settings: Settings,
     provider: Arc<dyn Provider>,
+    preview_key: PreviewKey,
     records: Records,
     registry: Registry,
     images: Images,
@@ -95,6 +100,7 @@ impl Engine {
         let inner = Inner {
             settings,
             provider,
+            preview_key: store.preview_key(),
             records: Records::open(store)?,
             registry: Registry::default(),
             images: Images::default(),
@@ -196,6 +202,10 @@ impl Engine {
 
     pub(crate) fn provider(&self) -> &Arc<dyn Provider> {
         &self.inner.provider
+    }
+
+    pub(crate) fn preview_key(&self) -> &PreviewKey {
+        &self.inner.preview_key
     }
 
     pub(crate) fn records(&self) -> &Records {

@@ -12,7 +12,7 @@ use infield_domain::network::{Choice, Connection, Judgement, Policy};
 use infield_domain::sandbox::{Millis, Sandbox};
 use infield_domain::{Permission, Principal, Result, SandboxId};
 
-use crate::driver::Seat;
+use crate::driver::{Change, Seat};
 use crate::sandboxes::masked;
 use crate::{Engine, Run};
 
@@ -87,7 +87,7 @@ impl Engine {
         let subject = found.as_ref().map_or(reference.to_owned(), |seat| seat.id.to_string());
         let result = match found {
             Ok(seat) => match self.settle_network(choice) {
-                Ok(policy) => seat.change_network(policy, CHANGE_LIMIT).await,
+                Ok(policy) => seat.change(Change::Network(policy), CHANGE_LIMIT).await,
                 Err(error) => Err(error),
             },
             Err(error) => Err(error),

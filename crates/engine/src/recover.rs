@@ -30,7 +30,7 @@ use infield_store::{ExecutionRow, SandboxRow, Store};
 
 use crate::create::Use;
 use crate::driver::queue::Wish;
-use crate::driver::{Driver, Seat};
+use crate::driver::{Change, Driver, Seat};
 use crate::gate::clipped;
 use crate::lease::{Lease, Tenancy, lost, outcome_word};
 use crate::{Engine, schedule};
@@ -190,7 +190,7 @@ impl Engine {
         if sandbox.state == State::Running {
             // The network process may be a new one, that knows nothing of this sandbox yet.
             let policy = sandbox.spec.network.clone();
-            if let Err(error) = seat.change_network(policy, OVERDUE_LIMIT).await {
+            if let Err(error) = seat.change(Change::Network(policy), OVERDUE_LIMIT).await {
                 tracing::warn!(id = %seat.id, %error, "a sandbox is without its network");
             }
         }

@@ -13,6 +13,7 @@ mod files;
 mod git;
 mod keys;
 mod mcp;
+mod ports;
 mod running;
 mod sandboxes;
 
@@ -26,6 +27,7 @@ pub use infield_domain::files::{FileEntry, Listing, Match, WriteMode};
 pub use infield_domain::image::Image;
 pub use infield_domain::isolation::Host;
 pub use infield_domain::network::{Connection, Traffic};
+pub use infield_domain::preview::Access;
 pub use infield_domain::sandbox::{Millis, Usage};
 
 pub use content::Content;
@@ -36,6 +38,7 @@ pub use files::{
 pub use git::{Git, GitAnswer, GitOperation};
 pub use keys::{AuditQuery, AuditVerdict, CreateKey, Key, KeyMade};
 pub use mcp::{McpDefaults, McpFolders, McpHello};
+pub use ports::{ChangePort, LinkPort, Port, PortLink};
 pub use running::{
     Attach, Execute, ExecutionRecord, InlineFile, OutputPage, OutputQuery, Plot, Run, RunAnswer,
     RunStatus, SendSignal, Shown, Started, Stdin,

@@ -15,6 +15,9 @@ pub use executions::ExecutionRow;
 mod keys;
 pub use keys::KeyHash;
 
+mod previews;
+pub use previews::PreviewKey;
+
 mod audit;
 pub use audit::{AuditFilter, ChainVerdict, NewRecord};
 

@@ -7,11 +7,13 @@ use std::process::ExitCode;
 use clap::Args;
 use infield_domain::Result;
 use infield_domain::network::Policy;
+use infield_domain::preview::Origin;
 
 use crate::args::Global;
 use crate::home::Home;
 use crate::serve::{
-    Access, IdBlock, LIMITED, Lifetime, NETWORK, Names, Networking, Options, RESOLVER,
+    Access, IdBlock, LIMITED, Lifetime, NETWORK, Names, Networking, Options, PREVIEW, Previewing,
+    RESOLVER,
 };
 
 /// Run the daemon, and open HTTP when asked to
@@ -54,6 +56,20 @@ pub(crate) struct ServeArgs {
     /// A file with the rules of `limited`, one on a line, instead of the built-in ones
     #[arg(long, value_name = "FILE", env = LIMITED)]
     pub(crate) limited: Option<PathBuf>,
+    /// Serve previews of ports inside on this address; beside `--listen` on a loopback address that
+    /// is the next port
+    #[arg(long, value_name = "ADDR:PORT", env = PREVIEW)]
+    pub(crate) preview: Option<SocketAddr>,
+    /// How visitors write that address, such as `https://preview.example.org`: every name below it
+    /// must lead to the listener, or to a proxy in front
+    #[arg(long, requires = "preview", value_name = "URL")]
+    pub(crate) preview_url: Option<Origin>,
+    /// The certificate for every name below it, with its chain, as PEM
+    #[arg(long, requires_all = ["preview", "preview_key"], value_name = "FILE")]
+    pub(crate) preview_cert: Option<PathBuf>,
+    /// The key of that certificate, as PEM
+    #[arg(long, requires = "preview_cert", value_name = "FILE")]
+    pub(crate) preview_key: Option<PathBuf>,
     /// Where names are looked up for sandboxes, instead of the host's own resolvers
     #[arg(long, value_name = "ADDR[:PORT]", env = RESOLVER, value_delimiter = ',')]
     pub(crate) resolver: Vec<String>,
@@ -70,6 +86,11 @@ pub(crate) fn run(global: &Global, args: ServeArgs) -> Result<ExitCode> {
         access: if args.no_auth { Access::Open } else { Access::Key },
         lifetime: Lifetime::Unlimited,
         networking: Networking::new(args.network, args.limited.as_deref(), &args.resolver)?,
+        previewing: Previewing {
+            listen: args.preview,
+            origin: args.preview_url,
+            tls: args.preview_cert.zip(args.preview_key),
+        },
     };
     options.check()?;
     crate::serve::run(&options)?;

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use infield_domain::preview::Origin;
 use infield_domain::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::control::ToLauncher;
 use super::networking::Networking;
+use super::previewing::Previewing;
 use crate::home::{Home, Owner};
 
 /// Ids in each range; the launcher's word, repeated here for messages.
@@ -33,6 +35,8 @@ pub(crate) struct Options {
     pub(crate) lifetime: Lifetime,
     /// What holds for the network of all sandboxes.
     pub(crate) networking: Networking,
+    /// How previews are served.
+    pub(crate) previewing: Previewing,
 }
 
 /// Names that HTTP answers to besides its own.
@@ -124,6 +128,8 @@ pub(crate) struct Setup {
     pub(crate) lifetime: Lifetime,
     /// What holds for the network of all sandboxes.
     pub(crate) networking: Networking,
+    /// Where previews are found, if there are any.
+    pub(crate) previews: Option<Origin>,
 }
 
 impl Options {
@@ -138,6 +144,7 @@ impl Options {
             names: Names::default(),
             lifetime: Lifetime::WhileUsed,
             networking: Networking::from_environment()?,
+            previewing: Previewing::from_environment()?,
         })
     }
 
@@ -171,6 +178,7 @@ impl Options {
             names: self.names.clone(),
             lifetime: self.lifetime,
             networking: self.networking.clone(),
+            previews: None,
         })
     }
 

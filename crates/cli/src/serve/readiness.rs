@@ -173,6 +173,7 @@ fn spec() -> Result<Spec> {
         retention: Retention::TEMPORARY,
         resources: Resources::DEFAULT,
         network: Policy::None,
+        previews: infield_domain::preview::Previews::default(),
         require: Vec::new(),
     })
 }

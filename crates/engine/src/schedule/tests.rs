@@ -21,6 +21,7 @@ fn sandbox(state: State, retention: Retention) -> Sandbox {
             retention,
             resources: Resources::DEFAULT,
             network: Policy::None,
+            previews: infield_domain::preview::Previews::default(),
             require: Vec::new(),
         },
         state,

@@ -1,6 +1,6 @@
 //! Blocks of ids, and who may open the machine.
 
-use super::{Access, IdBlock, Lifetime, Names, Networking, Options};
+use super::{Access, IdBlock, Lifetime, Names, Networking, Options, Previewing};
 use crate::home::Home;
 
 fn check_block(text: &str, expected: Option<IdBlock>) {
@@ -28,6 +28,7 @@ fn check_access(listen: Option<&str>, access: Access, fine: bool) {
         names: Names::default(),
         lifetime: Lifetime::Unlimited,
         networking: Networking::new(None, None, &[]).expect("the built-in preset"),
+        previewing: Previewing::default(),
     };
     assert_eq!(options.check().is_ok(), fine, "{listen:?} {access:?}");
 }

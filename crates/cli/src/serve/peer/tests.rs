@@ -21,6 +21,7 @@ fn admitted(operator: u32) -> bool {
             names: Names::default(),
             lifetime: Lifetime::Unlimited,
             networking: Networking::new(None, None, &[]).expect("the built-in preset"),
+            previews: None,
         };
         check(&setup)(&ours).is_ok()
     })
