@@ -33,8 +33,8 @@ pub(crate) const PEER: &str = "__bench-peer";
 
 /// Measure what the network of a sandbox costs on this machine
 ///
-/// Needs root, iproute2 and util-linux: a server is put into a network namespace of its own, at
-/// 192.0.2.2, and stands for the world outside. Nothing leaves the machine.
+/// Needs root, iproute2 and util-linux: a server in a network namespace of its own, at an address
+/// of a block for documents, stands for the world outside. Nothing leaves the machine.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

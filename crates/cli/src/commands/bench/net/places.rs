@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! loopback  peer ─▶ 127.0.0.1 ─▶ server                                    on the host
-//! direct    peer ─▶ pair of interfaces ─▶ server                           in a namespace of its own
+//! direct    peer ─▶ pair of interfaces ─▶ server                           in a namespace
 //! sandbox   peer ─▶ network process ─▶ the same pair ─▶ the same server
 //! ```
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::{Command as Foreground, Stdio as Pipes};
 use std::time::Duration;
 
@@ -26,9 +26,8 @@ use crate::commands::bench::host;
 use crate::commands::cp::read_file;
 use crate::commands::info::path;
 
-/// The server's address and the host's, of a block for documents (RFC 5737): no host has them.
-const OUTSIDE: &str = "192.0.2.2";
-const HERE: &str = "192.0.2.1";
+/// Blocks for documents (RFC 5737), of which the server and the host get addresses.
+const BLOCKS: [[u8; 3]; 3] = [[198, 51, 100], [203, 0, 113], [192, 0, 2]];
 /// Our own binary, on the host and in the sandbox.
 const OWN: &str = "/proc/self/exe";
 const COPY: &str = "/workspace/infield-bench";
@@ -211,26 +210,46 @@ impl Server {
             }
         }
         let own = std::env::current_exe().map_err(lost)?;
+        let [here, outside] = free_addresses()?;
         let mut command = Command::new("unshare");
-        command.args(["--net", "--"]).arg(own).args([PEER, "serve", OUTSIDE, "outside"]);
+        command.args(["--net", "--"]).arg(own).args([PEER, "serve", &outside.to_string(), "outside"]);
         let mut process = Process::spawn(command)?;
         process.line().await?;
         let pid = process.child.id().ok_or_else(late)?;
-        // Several benches on one host have one address, so the second finds it taken.
         let interface = format!("ifb{pid}");
         for step in [
             format!("link add {interface} type veth peer name outside netns {pid}"),
-            format!("addr add {HERE}/30 dev {interface}"),
+            format!("addr add {here}/30 dev {interface}"),
             format!("link set {interface} up"),
         ] {
             let mut ip = Foreground::new("ip");
             host::to_end(ip.args(step.split(' ')).stdin(Pipes::null()))?;
         }
         process.input()?.write_all(b"go\n").await.map_err(lost)?;
-        let address = OUTSIDE.parse().map_err(|_| late())?;
         let port = port(&process.line().await?)?;
-        Ok(Self { address: SocketAddr::new(address, port), _process: process })
+        Ok(Self { address: SocketAddr::new(outside.into(), port), _process: process })
     }
+}
+
+/// Two addresses of a block that nothing of this host is in.
+fn free_addresses() -> Result<[Ipv4Addr; 2]> {
+    let addresses = BLOCKS.map(|[a, b, c]| [1, 2].map(|last| Ipv4Addr::new(a, b, c, last)));
+    let is_free = |[_, outside]: &[Ipv4Addr; 2]| {
+        // Nothing is sent: the kernel says from which address it would be.
+        let source = UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
+            socket.connect((*outside, 9))?;
+            socket.local_addr()
+        });
+        let block = |address: IpAddr| match address {
+            IpAddr::V4(four) => Some(four.to_bits() >> 8),
+            IpAddr::V6(_) => None,
+        };
+        source.map_or(true, |source| block(source.ip()) != block((*outside).into()))
+    };
+    addresses.into_iter().find(is_free).ok_or_else(|| {
+        Error::unsupported("this host has addresses of every block for documents")
+            .with_hint("end the other benches")
+    })
 }
 
 fn port(line: &str) -> Result<u16> {
