@@ -35,7 +35,9 @@ use infield_domain::{Error, Result};
 use crate::commands::bench::net as bench;
 use crate::home::Home;
 
-pub(crate) use networking::{LIMITED, NETWORK, Networking, RESOLVER};
+pub(crate) use networking::{
+    LIMITED, NET_BANDWIDTH, NET_CONNECTIONS, NET_TOTAL, NETWORK, Networking, RESOLVER,
+};
 pub(crate) use options::{Access, IdBlock, Lifetime, Names, Options};
 
 /// First arguments that make this binary another process than the command line.

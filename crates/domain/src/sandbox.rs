@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::isolation::{Control, Enforcement};
 use crate::language::Language;
 use crate::lifecycle::{Cause, State};
-use crate::network::Policy;
+use crate::network::{Allowance, Policy};
 use crate::{Error, GuestPath, ImageName, Result, SandboxId, SandboxName};
 
 /// A moment, in milliseconds since the Unix epoch.
@@ -39,6 +39,9 @@ pub struct Spec {
     pub resources: Resources,
     /// What it may reach.
     pub network: Policy,
+    /// How much its network may carry.
+    #[serde(default = "Allowance::of_old_records")]
+    pub allowance: Allowance,
     /// Limits and walls without which it must not start.
     pub require: Vec<Control>,
 }

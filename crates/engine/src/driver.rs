@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use infield_domain::lifecycle::{Cause, Event, Reason, State, next};
-use infield_domain::network::Policy;
+use infield_domain::network::{Terms, Traffic};
 use infield_domain::sandbox::Sandbox;
 use infield_domain::{Error, Kind, Result, SandboxId};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -23,7 +23,7 @@ use crate::activity::Activity;
 use crate::create::Use;
 use crate::driver::perform::{Performed, movement};
 use crate::driver::queue::{Pushed, Queue, Wish};
-use crate::network::Refusals;
+use crate::network::{Change, Moved, Refusals};
 use crate::{Engine, schedule};
 
 mod perform;
@@ -45,8 +45,10 @@ pub(crate) struct Seat {
     pub(crate) activity: Activity,
     /// What its network refused lately.
     pub(crate) refusals: Refusals,
+    /// What its network has moved.
+    pub(crate) moved: Moved,
     wishes: mpsc::Sender<(Wish, Waiter)>,
-    changes: mpsc::Sender<(Policy, Waiter)>,
+    changes: mpsc::Sender<(Change, Waiter)>,
     view: watch::Receiver<Arc<Sandbox>>,
 }
 
@@ -76,14 +78,14 @@ impl Seat {
         }
     }
 
-    /// Asks the driver for another policy, and waits until it is in force.
+    /// Asks the driver for another network, and waits until it is in force.
     pub(crate) async fn change_network(
         &self,
-        policy: Policy,
+        change: Change,
         limit: Duration,
     ) -> Result<Arc<Sandbox>> {
         let (waiter, answer) = oneshot::channel();
-        if self.changes.send((policy, waiter)).await.is_err() {
+        if self.changes.send((change, waiter)).await.is_err() {
             return Err(gone(&self.id));
         }
         match tokio::time::timeout(limit, answer).await {
@@ -134,8 +136,8 @@ pub(crate) struct Driver {
     sandbox: Sandbox,
     view: watch::Sender<Arc<Sandbox>>,
     inbox: mpsc::Receiver<(Wish, Waiter)>,
-    /// Policies that were asked for. They wait while the sandbox moves.
-    changes: mpsc::Receiver<(Policy, Waiter)>,
+    /// Changes of the network that were asked for. They wait while the sandbox moves.
+    changes: mpsc::Receiver<(Change, Waiter)>,
     queue: Queue<Waiter>,
     /// Who waits for the movement that goes on now.
     waiters: Vec<Waiter>,
@@ -144,6 +146,15 @@ pub(crate) struct Driver {
 impl Driver {
     /// Prepares a driver for a sandbox in whatever state it is recorded.
     pub(crate) fn new(engine: &Engine, sandbox: Sandbox, once: Use) -> (Self, Arc<Seat>) {
+        Self::with_traffic(engine, sandbox, (once, Traffic::default()))
+    }
+
+    /// The same for a sandbox whose network has moved something.
+    pub(crate) fn with_traffic(
+        engine: &Engine,
+        sandbox: Sandbox,
+        (once, traffic): (Use, Traffic),
+    ) -> (Self, Arc<Seat>) {
         let (wishes, inbox) = mpsc::channel(64);
         let (asked, changes) = mpsc::channel(8);
         let (view, reader) = watch::channel(Arc::new(sandbox.clone()));
@@ -153,6 +164,7 @@ impl Driver {
             single_use: once == Use::Single,
             activity: Activity::new(sandbox.active_at),
             refusals: Refusals::default(),
+            moved: Moved::new(traffic),
             wishes,
             changes: asked,
             view: reader,
@@ -224,8 +236,9 @@ impl Driver {
                 Some((wish, waiter)) => self.receive(wish, waiter),
                 None => return false,
             },
-            Some((policy, waiter)) = self.changes.recv() => {
-                self.change_network(policy, waiter).await;
+            Some((change, waiter)) = self.changes.recv() => {
+                let changed = self.change_network(change).await;
+                reply(waiter, changed);
             }
             cause = provider.died(&seat.id), if running => self.step(Event::Died(cause)),
             () = seat.activity.rested.notified() => {}
@@ -234,17 +247,22 @@ impl Driver {
         true
     }
 
-    /// Records a policy, once it is in force where it has to be.
-    async fn change_network(&mut self, policy: Policy, waiter: Waiter) {
-        if self.sandbox.state == State::Running
-            && let Err(error) = self.engine.provider().set_network(&self.seat.id, &policy).await
-        {
-            return reply(waiter, Err(error));
+    /// Records another network, once it is in force where it has to be.
+    async fn change_network(&mut self, change: Change) -> Result<Arc<Sandbox>> {
+        let spec = &self.sandbox.spec;
+        let terms = Terms {
+            allowance: change.ceilings.settle(spec.allowance)?,
+            policy: change.policy.unwrap_or_else(|| spec.network.clone()),
+            before: self.seat.moved.get(),
+        };
+        if self.sandbox.state == State::Running {
+            self.engine.provider().set_network(&self.seat.id, &terms).await?;
         }
-        self.sandbox.spec.network = policy;
+        self.sandbox.spec.network = terms.policy;
+        self.sandbox.spec.allowance = terms.allowance;
         self.sandbox.changed_at = self.engine.now();
         self.publish();
-        reply(waiter, Ok(Arc::new(self.sandbox.clone())));
+        Ok(Arc::new(self.sandbox.clone()))
     }
 
     fn until_next(&self) -> Duration {

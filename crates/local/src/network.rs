@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use infield_domain::network::{Allowance, Connection, Policy, Traffic};
+use infield_domain::network::{Report, Terms, Traffic};
 use infield_domain::{Error, Result, SandboxId};
 use infield_net::control::{Answer, Request, Settings};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -18,7 +18,10 @@ use tokio::time::timeout;
 
 use crate::wires::Wires;
 
+use self::moved::Moved;
+
 mod link;
+mod moved;
 
 pub use link::Link;
 
@@ -36,20 +39,14 @@ pub(crate) struct Question {
     reply: oneshot::Sender<Answer>,
 }
 
-/// What a sandbox may reach.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Terms {
-    policy: Policy,
-    allowance: Allowance,
-}
-
 /// Asks the network process.
 pub struct Network {
     questions: mpsc::Sender<Question>,
     /// Everything that shall be served.
     served: Mutex<BTreeMap<SandboxId, Terms>>,
-    reports: tokio::sync::Mutex<mpsc::Receiver<(SandboxId, Vec<Connection>)>>,
+    reports: tokio::sync::Mutex<mpsc::Receiver<(SandboxId, Report)>>,
     fresh: Arc<Notify>,
+    moved: Arc<Moved>,
 }
 
 impl Network {
@@ -69,6 +66,7 @@ impl Network {
             served: Mutex::default(),
             reports: tokio::sync::Mutex::new(reports),
             fresh: link.fresh(),
+            moved: link.moved(),
         };
         (Arc::new(network), link)
     }
@@ -89,17 +87,15 @@ impl Network {
         Ok(())
     }
 
-    /// Serves a sandbox from now on. Its policy is in force when this returns.
+    /// Serves a sandbox from now on. Its terms are in force when this returns.
     pub(crate) async fn serve(
         &self,
         sandbox: &SandboxId,
-        policy: &Policy,
+        terms: &Terms,
         Wires { listener, resolver }: Wires,
     ) -> Result<()> {
-        let terms = Terms { policy: policy.clone(), allowance: Allowance::DEFAULT };
-        self.lock().insert(sandbox.clone(), terms.clone());
-        let Terms { policy, allowance } = terms;
-        let request = Request::Serve { sandbox: sandbox.clone(), policy, allowance };
+        let terms = self.note(sandbox, terms).0;
+        let request = Request::Serve { sandbox: sandbox.clone(), terms };
         match self.ask(request, vec![listener, resolver]).await? {
             Answer::Done => Ok(()),
             Answer::Failed(why) => Err(Error::unavailable(format!(
@@ -110,12 +106,10 @@ impl Network {
         }
     }
 
-    /// Puts another policy in force; false where the sandbox is not served.
-    pub(crate) async fn change(&self, sandbox: &SandboxId, policy: &Policy) -> Result<bool> {
-        let terms = Terms { policy: policy.clone(), allowance: Allowance::DEFAULT };
-        let before = self.lock().insert(sandbox.clone(), terms.clone());
-        let Terms { policy, allowance } = terms;
-        let request = Request::Change { sandbox: sandbox.clone(), policy, allowance };
+    /// Puts other terms in force; false where the sandbox is not served.
+    pub(crate) async fn change(&self, sandbox: &SandboxId, terms: &Terms) -> Result<bool> {
+        let (terms, before) = self.note(sandbox, terms);
+        let request = Request::Change { sandbox: sandbox.clone(), terms };
         let answer = self.ask(request, Vec::new()).await;
         if matches!(answer, Ok(Answer::Done)) {
             return Ok(true);
@@ -130,6 +124,19 @@ impl Network {
             Answer::Failed(why) => Err(Error::internal(why)),
             Answer::Done | Answer::Serving(_) | Answer::Traffic(_) => Err(unexpected()),
         }
+    }
+
+    /// Notes what shall be in force, with what was moved until now; also what was noted before.
+    fn note(&self, sandbox: &SandboxId, terms: &Terms) -> (Terms, Option<Terms>) {
+        let before = self.moved.begin(sandbox, terms.before);
+        let terms = Terms { before, ..terms.clone() };
+        let known = self.lock().insert(sandbox.clone(), terms.clone());
+        (terms, known)
+    }
+
+    /// Forgets what a sandbox has moved, which is deleted.
+    pub(crate) fn forget_moved(&self, sandbox: &SandboxId) {
+        self.moved.forget(sandbox);
     }
 
     /// Cuts everything of a sandbox.
@@ -154,8 +161,8 @@ impl Network {
         }
     }
 
-    /// Waits for connections of a sandbox.
-    pub(crate) async fn connections(&self) -> (SandboxId, Vec<Connection>) {
+    /// Waits for what there is to tell of a sandbox.
+    pub(crate) async fn report(&self) -> (SandboxId, Report) {
         match self.reports.lock().await.recv().await {
             Some(report) => report,
             // The link has ended, and so does the daemon.
@@ -164,9 +171,9 @@ impl Network {
     }
 
     /// Which sandboxes are to be served, for a network process that serves none.
-    pub(crate) fn expected(&self) -> Vec<(SandboxId, Policy)> {
+    pub(crate) fn expected(&self) -> Vec<(SandboxId, Terms)> {
         let served = self.lock();
-        served.iter().map(|(id, terms)| (id.clone(), terms.policy.clone())).collect()
+        served.iter().map(|(id, terms)| (id.clone(), terms.clone())).collect()
     }
 
     async fn ask(&self, request: Request, sockets: Vec<OwnedFd>) -> Result<Answer> {

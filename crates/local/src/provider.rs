@@ -13,7 +13,7 @@ use infield_domain::guest::Guest;
 use infield_domain::image::Image;
 use infield_domain::isolation::Host;
 use infield_domain::lifecycle::{Cause, Reason};
-use infield_domain::network::{Connection, Policy, Traffic};
+use infield_domain::network::{Policy, Report, Terms, Traffic};
 use infield_domain::provider::{Found, ImageSource, Provider, Running};
 use infield_domain::sandbox::{Millis, Spec, Usage};
 use infield_domain::{Error, ImageName, Kind, Result, SandboxId};
@@ -71,8 +71,8 @@ impl Local {
                     return std::future::pending().await;
                 },
             }
-            for (id, policy) in self.network.expected() {
-                if let Err(error) = self.serve(&id, &policy).await {
+            for (id, terms) in self.network.expected() {
+                if let Err(error) = self.serve(&id, &terms).await {
                     tracing::warn!(sandbox = %id, %error, "a sandbox is without its network");
                 }
             }
@@ -80,10 +80,10 @@ impl Local {
     }
 
     /// Has a sandbox that runs served, with the sockets that its launcher has now.
-    async fn serve(&self, id: &SandboxId, policy: &Policy) -> Result<()> {
+    async fn serve(&self, id: &SandboxId, terms: &Terms) -> Result<()> {
         match self.wires(id).await? {
-            Some(wires) => self.network.serve(id, policy, wires).await,
-            None if *policy == Policy::None => Ok(()),
+            Some(wires) => self.network.serve(id, terms, wires).await,
+            None if terms.policy == Policy::None => Ok(()),
             None => Err(Error::conflict(format!("sandbox `{id}` was started without a network"))
                 .with_hint("stop it, change its network, then start it")),
         }
@@ -145,10 +145,11 @@ impl Local {
         self.gauges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn run(&self, id: &SandboxId, spec: &Spec) -> Result<Running> {
+    async fn run(&self, id: &SandboxId, spec: &Spec, before: Traffic) -> Result<Running> {
         let request = Request::Start(convert::start(id, spec));
         let (running, _) = self.started(id, self.launcher.ask(request, limit::START).await?)?;
-        if let Err(error) = self.serve(id, &spec.network).await {
+        let terms = Terms { policy: spec.network.clone(), allowance: spec.allowance, before };
+        if let Err(error) = self.serve(id, &terms).await {
             // A start whose policy cannot be applied is none.
             let stop = Request::Stop { sandbox: id.as_str().to_owned() };
             done(self.launcher.ask(stop, limit::STOP).await?)?;
@@ -310,11 +311,16 @@ impl Provider for Local {
     }
 
     fn create<'a>(&'a self, id: &'a SandboxId, spec: &'a Spec) -> BoxFuture<'a, Result<Running>> {
-        Box::pin(self.run(id, spec))
+        Box::pin(self.run(id, spec, Traffic::default()))
     }
 
-    fn start<'a>(&'a self, id: &'a SandboxId, spec: &'a Spec) -> BoxFuture<'a, Result<Running>> {
-        Box::pin(self.run(id, spec))
+    fn start<'a>(
+        &'a self,
+        id: &'a SandboxId,
+        spec: &'a Spec,
+        before: &'a Traffic,
+    ) -> BoxFuture<'a, Result<Running>> {
+        Box::pin(self.run(id, spec, *before))
     }
 
     fn stop<'a>(&'a self, id: &'a SandboxId, _spec: &'a Spec) -> BoxFuture<'a, Result<()>> {
@@ -331,6 +337,7 @@ impl Provider for Local {
             let request = Request::Remove { sandbox: id.as_str().to_owned() };
             done(self.launcher.ask(request, limit::REMOVE).await?)?;
             self.forget(id).await;
+            self.network.forget_moved(id);
             Ok(())
         })
     }
@@ -369,7 +376,7 @@ impl Provider for Local {
         guest::guest(Arc::clone(&self.home), id)
     }
 
-    fn set_network<'a>(&'a self, id: &'a SandboxId, to: &'a Policy) -> BoxFuture<'a, Result<()>> {
+    fn set_network<'a>(&'a self, id: &'a SandboxId, to: &'a Terms) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             if self.network.change(id, to).await? { Ok(()) } else { self.serve(id, to).await }
         })
@@ -379,8 +386,8 @@ impl Provider for Local {
         Box::pin(self.network.traffic(id))
     }
 
-    fn connections(&self) -> BoxFuture<'_, (SandboxId, Vec<Connection>)> {
-        Box::pin(self.network.connections())
+    fn report(&self) -> BoxFuture<'_, (SandboxId, Report)> {
+        Box::pin(self.network.report())
     }
 
     fn usage<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<Usage>> {

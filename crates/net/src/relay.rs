@@ -17,6 +17,9 @@ use tokio::net::TcpStream;
 
 pub(crate) use meter::{CHUNK, Direction, Meter, Pace, is_spent};
 
+/// Why nothing more is carried for a sandbox.
+pub(crate) const SPENT: &str = "the sandbox has moved as many bytes as it may";
+
 /// A connection that moves nothing ends after one to two of these.
 const IDLE: Duration = Duration::from_secs(3_600);
 /// A peer that is silent is asked after this long whether it is there.

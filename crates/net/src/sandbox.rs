@@ -71,6 +71,17 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    /// Goes on from what was moved before.
+    pub(crate) fn after(before: &Traffic) -> Self {
+        Self {
+            open: AtomicU32::new(0),
+            connections: AtomicU64::new(before.connections),
+            refused: AtomicU64::new(before.refused),
+            sent_bytes: AtomicU64::new(before.sent_bytes),
+            received_bytes: AtomicU64::new(before.received_bytes),
+        }
+    }
+
     /// All of them. They are read one by one: a sum may be some bytes ahead of another.
     pub(crate) fn traffic(&self) -> Traffic {
         Traffic {

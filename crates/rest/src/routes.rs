@@ -49,6 +49,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/sandboxes/{ref}/stop", || post(sandboxes::stop)),
     route("GET", "/v1/sandboxes/{ref}/usage", || get(sandboxes::usage)),
     route("PUT", "/v1/sandboxes/{ref}/network", || put(sandboxes::set_network)),
+    route("PUT", "/v1/sandboxes/{ref}/network/limits", || put(sandboxes::limit_network)),
     route("POST", "/v1/run", || post(running::run)),
     route("POST", "/v1/sandboxes/{ref}/executions", || post(running::execute)),
     route("GET", "/v1/sandboxes/{ref}/executions", || get(running::list)),

@@ -214,6 +214,7 @@ fn settings(setup: &Setup) -> infield_engine::Settings {
     let can = if setup.account.is_some() { Policy::Limited } else { Policy::None };
     infield_engine::Settings {
         network: setup.networking.standard.clone().unwrap_or(can),
+        allowance: setup.networking.allowance,
         limited: setup.networking.limited.clone().into(),
         ..infield_engine::Settings::standard()
     }

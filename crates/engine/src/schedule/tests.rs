@@ -21,6 +21,7 @@ fn sandbox(state: State, retention: Retention) -> Sandbox {
             retention,
             resources: Resources::DEFAULT,
             network: Policy::None,
+            allowance: infield_domain::network::Allowance::DEFAULT,
             require: Vec::new(),
         },
         state,

@@ -26,8 +26,10 @@ const SPOKEN: &str = "its server spoke before its request came";
 enum Stop {
     /// It is refused; its client is told, in the language of what it said.
     Refused(First, String),
-    /// It is cut: policy or ceilings changed, or one is reached.
+    /// It is cut: the policy changed, or nothing was said for long.
     Cut(String),
+    /// It is cut, because the sandbox has moved as many bytes as it may.
+    Spent,
     /// It may be, and broke, or was never made.
     Broken(String),
     /// It speaks HTTP, and this is what it said so far.
@@ -59,6 +61,10 @@ pub(super) async fn carry(shared: &Shared, entry: &Entry, client: TcpStream) {
         }
         Err(Stop::Cut(why)) => {
             entry.end(Judgement::Cut, why);
+            relay::reset(&client);
+        }
+        Err(Stop::Spent) => {
+            entry.end(Judgement::Exceeded, relay::SPENT);
             relay::reset(&client);
         }
         Err(Stop::Broken(why)) => {
@@ -284,7 +290,7 @@ impl From<End> for Stop {
     fn from(end: End) -> Self {
         match end {
             End::Broken(error) => Self::Broken(format!("it broke: {error}")),
-            End::Spent => Self::Cut("the sandbox has moved as many bytes as it may".to_owned()),
+            End::Spent => Self::Spent,
             End::Idle => Self::Cut("nothing was said for long".to_owned()),
         }
     }

@@ -176,6 +176,7 @@ fn answers_mask_every_variable() {
         retention: Retention::TEMPORARY,
         resources: Resources::DEFAULT,
         network: Policy::None,
+        allowance: infield_domain::network::Allowance::DEFAULT,
         require: vec![Control::Memory],
     };
     let record = Sandbox {

@@ -135,8 +135,7 @@ async fn creation(client: &Client, count: u32) -> Result<Creation> {
 }
 
 async fn create(client: &Client, network: &str) -> Result<std::time::Duration> {
-    let wish =
-        CreateSandbox { network: Some(network.to_owned()), ..CreateSandbox::default() };
+    let wish = CreateSandbox { network: Some(network.to_owned()), ..CreateSandbox::default() };
     tokio::time::sleep(PAUSE).await;
     let start = Instant::now();
     let made: Sandbox = client.json(Request::post("/v1/sandboxes", &wish)?).await?;

@@ -92,7 +92,8 @@ pub(super) fn network_process(keeper: i32) -> Result<String> {
         let words = fs::read(folder.join("cmdline")).unwrap_or_default();
         let stat = fs::read_to_string(folder.join("stat")).unwrap_or_default();
         // pid (comm) state ppid: proc(5).
-        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
+        let parent =
+            stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
         words.split(|byte| *byte == 0).nth(1) == Some(NETWORK_PROCESS.as_bytes())
             && parent == Some(keeper)
     };
@@ -103,9 +104,8 @@ pub(super) fn network_process(keeper: i32) -> Result<String> {
 }
 
 fn read(path: &str) -> Result<String> {
-    fs::read_to_string(path).map_err(|source| {
-        Error::unavailable(format!("cannot read `{path}`")).with_source(source)
-    })
+    fs::read_to_string(path)
+        .map_err(|source| Error::unavailable(format!("cannot read `{path}`")).with_source(source))
 }
 
 fn unreadable() -> Error {

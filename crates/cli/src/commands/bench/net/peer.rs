@@ -101,9 +101,9 @@ fn perform(to: SocketAddr, work: Work) -> io::Result<()> {
     match work {
         Work::Pull { streams, ms } => show(Found::Rate(stream(to, DOWN, streams, ms)?)),
         Work::Push { streams, ms } => show(Found::Rate(stream(to, UP, streams, ms)?)),
-        Work::Connect { times } => show(timed(times, || {
-            open(to, ECHO).and_then(|mut stream| exchange(&mut stream))
-        })?),
+        Work::Connect { times } => {
+            show(timed(times, || open(to, ECHO).and_then(|mut stream| exchange(&mut stream)))?)
+        }
         Work::Ask { times } => {
             let mut stream = open(to, ECHO)?;
             exchange(&mut stream)?;

@@ -13,7 +13,8 @@ use std::time::Duration;
 use infield_domain::{Error, Result};
 use infield_rest::stream::ServerFrame;
 use infield_rest::wire::{
-    CreateSandbox, Execute, FileEntry, ResourceWishes, RunAnswer, Sandbox, Stdin, WriteQuery,
+    CreateSandbox, Execute, FileEntry, NetworkLimits, ResourceWishes, RunAnswer, Sandbox, Stdin,
+    WriteQuery,
 };
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -66,6 +67,10 @@ impl Places {
         let wish = CreateSandbox {
             network: Some("none".to_owned()),
             allow: vec![outside.address.to_string()],
+            network_limits: NetworkLimits {
+                connections: Some(connections.saturating_add(OTHER_FILES)),
+                ..NetworkLimits::default()
+            },
             resources: ResourceWishes {
                 open_files: Some(connections.saturating_add(OTHER_FILES)),
                 ..ResourceWishes::default()
@@ -212,7 +217,12 @@ impl Server {
         let own = std::env::current_exe().map_err(lost)?;
         let [here, outside] = free_addresses()?;
         let mut command = Command::new("unshare");
-        command.args(["--net", "--"]).arg(own).args([PEER, "serve", &outside.to_string(), "outside"]);
+        command.args(["--net", "--"]).arg(own).args([
+            PEER,
+            "serve",
+            &outside.to_string(),
+            "outside",
+        ]);
         let mut process = Process::spawn(command)?;
         process.line().await?;
         let pid = process.child.id().ok_or_else(late)?;
