@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::dns::Limits;
 use crate::journal::Journal;
 use crate::names::Names;
+use crate::relay::Crowd;
 
 /// A policy with everything that it refers to.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub(crate) struct Sandbox {
     pub(crate) lookups: Limits,
     /// What was moved.
     pub(crate) counters: Counters,
+    /// All connections of this process, this sandbox's among them.
+    pub(crate) crowd: Arc<Crowd>,
     /// What is told to the daemon.
     pub(crate) journal: Journal,
 }

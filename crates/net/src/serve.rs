@@ -22,6 +22,7 @@ use crate::control::{Answer, FromNetwork, PACKET_BYTES, Request, Settings, ToNet
 use crate::dns::Limits;
 use crate::journal::Journal;
 use crate::names::Names;
+use crate::relay::Crowd;
 use crate::sandbox::{Counters, Rules, Sandbox};
 use crate::upstream::Upstream;
 use crate::{accept, dns, packet};
@@ -143,6 +144,8 @@ struct State {
     served: HashMap<SandboxId, Served>,
     limited: Arc<[Rule]>,
     upstream: Option<Arc<Upstream>>,
+    /// All connections that are carried.
+    crowd: Arc<Crowd>,
     /// Somebody wrote into a journal.
     news: Arc<Notify>,
     outbox: VecDeque<Vec<u8>>,
@@ -240,6 +243,7 @@ impl State {
             names: Names::default(),
             lookups: Limits::default(),
             counters: Counters::after(&before),
+            crowd: self.crowd.clone(),
             journal: Journal::new(self.news.clone()),
         });
         let mut served =

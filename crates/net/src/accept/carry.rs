@@ -48,7 +48,8 @@ struct Link<'a> {
 
 /// Carries a connection from its judgement to its end.
 pub(super) async fn carry(shared: &Shared, entry: &Entry, client: TcpStream) {
-    if let Err(error) = relay::welcome(&client) {
+    let _member = shared.sandbox.crowd.join();
+    if let Err(error) = relay::welcome(&client, &shared.sandbox.crowd) {
         return entry.end(Judgement::Allowed, format!("it broke: {error}"));
     }
     let client = Arc::new(client);
@@ -165,7 +166,8 @@ async fn open(
         (None, Some(address)) => shared.dial.by_address(rules, address, port)?,
         (None, None) => return Err(Failure::Refused("it was meant for nobody".to_owned())),
     };
-    let connected = match connect(&route.addresses, port).await {
+    let crowd = &shared.sandbox.crowd;
+    let connected = match connect(&route.addresses, port, crowd).await {
         Ok((server, address)) => relay::prepare(&server).map(|()| (server, address)),
         Err(error) => Err(error),
     };
@@ -217,7 +219,8 @@ async fn exchange(link: &Link<'_>, first: First, sight: Option<Sight>) -> Result
         Stop::Web(first) if link.entry.meter.bytes(Direction::In) > 0 => {
             Err(Stop::Refused(first, SPOKEN.to_owned()))
         }
-        Stop::Web(first) => browse(link, first).await,
+        // In a box: it is large, and most connections never are.
+        Stop::Web(first) => Box::pin(browse(link, first)).await,
         other => Err(other),
     }
 }

@@ -1,0 +1,122 @@
+//! How much one direction of a connection moves at once.
+//!
+//! ```text
+//! small ──eight times in full──▶ twice as much ──…──▶ MOST
+//!   ▲                                 │
+//!   └──half as much, when the other side took less
+//! ```
+//!
+//! A reader that is slow from the start never leaves the beginning, so little waits for it here and
+//! in the kernel. A fast one is at full size after some megabytes: each wake-up of a process costs
+//! as much as moving a hundred kilobytes does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Bytes at the beginning, and in a crowd.
+const LEAST: usize = 16 << 10;
+/// Bytes at full size.
+pub(super) const MOST: usize = 512 << 10;
+/// Transfers in full before more is tried.
+const STEPS: u32 = 8;
+/// From here on a larger buffer in the kernel pays.
+const LONG: usize = 128 << 10;
+
+/// Connections of this process from which on all get small buffers: none of so many can be fast.
+const CROWDED: usize = 256;
+
+/// The connections of this process.
+#[derive(Debug, Default)]
+pub(crate) struct Crowd(AtomicUsize);
+
+/// One of them, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Member(Arc<Crowd>);
+
+impl Crowd {
+    /// Counts one more.
+    pub(crate) fn join(self: &Arc<Self>) -> Member {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Member(Arc::clone(self))
+    }
+
+    /// Whether there are so many that each has to be content with little.
+    pub(crate) fn is_dense(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > CROWDED
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The size that one direction is at.
+#[derive(Debug)]
+pub(super) struct Gait {
+    bytes: usize,
+    in_full: u32,
+}
+
+impl Gait {
+    pub(super) fn new() -> Self {
+        Self { bytes: LEAST, in_full: 0 }
+    }
+
+    /// How much to move at once.
+    pub(super) fn bytes(&self, crowd: &Crowd) -> usize {
+        if crowd.is_dense() { LEAST } else { self.bytes }
+    }
+
+    /// Learns from a transfer, of which so much is left; whether it has just become long.
+    pub(super) fn learn(&mut self, moved: usize, left: usize) -> bool {
+        if left > 0 {
+            (self.bytes, self.in_full) = ((self.bytes / 2).max(LEAST), 0);
+        } else if moved >= self.bytes / 2 {
+            self.in_full += 1;
+        }
+        if self.in_full < STEPS || self.bytes >= MOST {
+            return false;
+        }
+        (self.bytes, self.in_full) = (self.bytes * 2, 0);
+        self.bytes == LONG
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_flows_grows_and_what_stays_shrinks() {
+        let crowd = Arc::new(Crowd::default());
+        let mut gait = Gait::new();
+        for _ in 0..STEPS {
+            assert_eq!(gait.bytes(&crowd), LEAST);
+            assert!(!gait.learn(LEAST, 0));
+        }
+        assert_eq!(gait.bytes(&crowd), 2 * LEAST);
+        for _ in 0..100 {
+            gait.learn(10, 0);
+        }
+        assert_eq!(gait.bytes(&crowd), 2 * LEAST, "messages do not make it grow");
+        let long = (0..100).filter(|_| gait.learn(MOST, 0)).count();
+        assert_eq!((gait.bytes(&crowd), long), (MOST, 1));
+        for _ in 0..10 {
+            gait.learn(MOST, 1);
+        }
+        assert_eq!(gait.bytes(&crowd), LEAST);
+    }
+
+    #[test]
+    fn a_crowd_is_content_with_little() {
+        let crowd = Arc::new(Crowd::default());
+        let mut gait = Gait::new();
+        (0..100).for_each(|_| drop(gait.learn(MOST, 0)));
+        let members: Vec<Member> = (0..=CROWDED).map(|_| crowd.join()).collect();
+        assert_eq!(gait.bytes(&crowd), LEAST);
+        drop(members);
+        assert_eq!(gait.bytes(&crowd), MOST);
+    }
+}
