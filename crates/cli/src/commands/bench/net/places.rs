@@ -55,7 +55,7 @@ pub(super) struct Places {
 
 /// Connections that are held until this is released.
 pub(super) enum Held {
-    Process(Process),
+    Process(Box<Process>),
     Inside(Inputs, crate::client::Events),
 }
 
@@ -136,7 +136,7 @@ impl Places {
         };
         let mut process = Process::start(address, work)?;
         process.line().await?;
-        Ok(Held::Process(process))
+        Ok(Held::Process(Box::new(process)))
     }
 
     async fn hold_inside(&self, work: Work) -> Result<Held> {

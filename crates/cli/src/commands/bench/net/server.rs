@@ -40,7 +40,7 @@ fn join(address: &str, interface: &str) -> io::Result<()> {
     let mut go = String::new();
     io::stdin().lock().read_line(&mut go)?;
     let steps = [
-        format!("link set lo up"),
+        "link set lo up".to_owned(),
         format!("addr add {address}/30 dev {interface}"),
         format!("link set {interface} up"),
     ];
