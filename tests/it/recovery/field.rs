@@ -98,11 +98,12 @@ impl Field {
     pub(super) fn rest(&self, name: &str) -> Result<String> {
         let begun = Instant::now();
         loop {
-            let state = self.record(name)?["state"].as_str().unwrap_or_default().to_owned();
+            let record = self.record(name)?;
+            let state = record["state"].as_str().unwrap_or_default().to_owned();
             if ["running", "stopped"].contains(&state.as_str()) {
                 return Ok(state);
             }
-            ensure!(begun.elapsed() < BACK, "`{name}` is still {state}");
+            ensure!(begun.elapsed() < BACK, "`{name}` is still {state}: {}", record["cause"]);
             std::thread::park_timeout(Duration::from_millis(10));
         }
     }

@@ -253,9 +253,10 @@ impl Launcher {
         Ok((born, Some(materials)))
     }
 
-    /// Makes an empty layer `name`, complete or not at all.
+    /// Makes an empty layer `name`, complete or not at all. `layer.new` may have been begun by a
+    /// launcher that was killed, before the range owned it, and is completed.
     pub(super) fn make_layer(&self, folder: BorrowedFd<'_>, range: u32, name: &str) -> Outcome<()> {
-        if folders::exists(folder, name) {
+        if name != "layer.new" && folders::exists(folder, name) {
             return Ok(());
         }
         let step = "make the layer's folder";

@@ -5,6 +5,7 @@ mod spare;
 mod wired;
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 
 use self::jail::{Jail, LIMITS, as_range};
 use crate::request::{Answer, FailureKind, LayerPlace, Limits, Network, Request, Start};
@@ -60,6 +61,19 @@ fn check_layer_survives(place: LayerPlace) {
     assert!(fs::metadata(format!("{root}/workspace/deep/er")).is_ok());
     assert!(fs::metadata(format!("{root}/usr/bin/mine")).is_ok());
     assert!(fs::metadata(format!("{root}/usr/bin/true")).is_err());
+}
+
+#[test]
+fn a_save_goes_on_with_a_layer_that_a_killed_launcher_had_begun() {
+    let Some(mut jail) = Jail::open() else { return };
+    let (started, _) = jail.start("keep", LayerPlace::Memory);
+    as_range(started.pid, "workspace", "echo kept > note");
+    let begun = jail.home().join("sandboxes/keep/layer.new");
+    fs::DirBuilder::new().mode(0o700).create(begun).expect("the folder is ours");
+    jail.done(Request::Stop { sandbox: "keep".to_owned() });
+    let (again, _) = jail.start("keep", LayerPlace::Memory);
+    let note = fs::read_to_string(format!("/proc/{}/root/workspace/note", again.pid));
+    assert_eq!(note.expect("the note is there"), "kept\n");
 }
 
 #[test]
