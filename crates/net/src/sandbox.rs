@@ -50,7 +50,7 @@ pub(crate) struct Sandbox {
     pub(crate) lookups: Limits,
     /// What was moved.
     pub(crate) counters: Counters,
-    /// All connections of this process, this sandbox's among them.
+    /// Its connections, among those of all sandboxes.
     pub(crate) crowd: Arc<Crowd>,
     /// What is told to the daemon.
     pub(crate) journal: Journal,

@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use infield_domain::SandboxId;
@@ -144,8 +145,8 @@ struct State {
     served: HashMap<SandboxId, Served>,
     limited: Arc<[Rule]>,
     upstream: Option<Arc<Upstream>>,
-    /// All connections that are carried.
-    crowd: Arc<Crowd>,
+    /// How many connections are carried.
+    open: Arc<AtomicUsize>,
     /// Somebody wrote into a journal.
     news: Arc<Notify>,
     outbox: VecDeque<Vec<u8>>,
@@ -243,7 +244,7 @@ impl State {
             names: Names::default(),
             lookups: Limits::default(),
             counters: Counters::after(&before),
-            crowd: self.crowd.clone(),
+            crowd: Crowd::among(&self.open),
             journal: Journal::new(self.news.clone()),
         });
         let mut served =

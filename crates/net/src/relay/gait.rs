@@ -22,33 +22,46 @@ const STEPS: u32 = 8;
 /// From here on a larger buffer in the kernel pays.
 const LONG: usize = 128 << 10;
 
-/// Connections of this process from which on all get small buffers: none of so many can be fast.
-const CROWDED: usize = 256;
+/// Connections of a sandbox from which on all of them get small buffers: few of so many are fast.
+/// Its own alone, so that no sandbox slows another one down.
+const CROWDED: usize = 64;
+/// Connections of this process from which on everybody's do.
+const CROWDED_ALL: usize = 4_096;
 
-/// The connections of this process.
+/// The connections of one sandbox, among those of all.
 #[derive(Debug, Default)]
-pub(crate) struct Crowd(AtomicUsize);
+pub(crate) struct Crowd {
+    own: AtomicUsize,
+    all: Arc<AtomicUsize>,
+}
 
 /// One of them, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Member(Arc<Crowd>);
 
 impl Crowd {
+    /// Without connections, among these.
+    pub(crate) fn among(all: &Arc<AtomicUsize>) -> Arc<Self> {
+        Arc::new(Self { own: AtomicUsize::new(0), all: Arc::clone(all) })
+    }
+
     /// Counts one more.
     pub(crate) fn join(self: &Arc<Self>) -> Member {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.own.fetch_add(1, Ordering::Relaxed);
+        self.all.fetch_add(1, Ordering::Relaxed);
         Member(Arc::clone(self))
     }
 
     /// Whether there are so many that each has to be content with little.
     pub(crate) fn is_dense(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > CROWDED
+        self.own.load(Ordering::Relaxed) > CROWDED || self.all.load(Ordering::Relaxed) > CROWDED_ALL
     }
 }
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.own.fetch_sub(1, Ordering::Relaxed);
+        self.0.all.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -117,7 +130,12 @@ mod tests {
         (0..100).all(|_| !gait.learn(MOST, 0)).then_some(()).expect("it is long already");
         let members: Vec<Member> = (0..=CROWDED).map(|_| crowd.join()).collect();
         assert_eq!(gait.bytes(&crowd), LEAST);
+        let neighbour = Crowd::among(&crowd.all);
+        assert_eq!(gait.bytes(&neighbour), MOST, "a neighbour's connections are no crowd");
         drop(members);
         assert_eq!(gait.bytes(&crowd), MOST);
+        let all: Vec<Member> = (0..=CROWDED_ALL).map(|_| neighbour.join()).collect();
+        assert_eq!(gait.bytes(&crowd), LEAST, "so many are one");
+        drop(all);
     }
 }

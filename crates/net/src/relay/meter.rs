@@ -119,7 +119,7 @@ impl Meter {
         (left > 0).then_some(left)
     }
 
-    /// The connections of this process.
+    /// The connections of the sandbox.
     pub(crate) fn crowd(&self) -> &Crowd {
         &self.sandbox.crowd
     }
