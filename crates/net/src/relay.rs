@@ -52,11 +52,12 @@ pub(crate) struct Way<'a> {
 
 /// Bytes that wait in the kernel for a reader in the sandbox that is not known to be fast; it
 /// doubles them for what it keeps beside them (socket(7)). It would let them grow to megabytes
-/// each, for a path without delay.
-const BUFFER: usize = 32 << 10;
+/// each, for a path without delay. They must hold several of the segments that are sent: a reader
+/// acknowledges one alone after 40 ms only, and until then nothing more is taken.
+const BUFFER: usize = 200 << 10;
 /// The same for one that is fast, as far as `net.core.wmem_max` allows.
 const LONG_BUFFER: usize = 400 << 10;
-/// The same in a crowd, and for what comes from outside.
+/// The same in a crowd, where segments stay small, and for what comes from outside.
 const CROWD_BUFFER: usize = 16 << 10;
 
 /// Makes a connection of the sandbox ready.
@@ -113,7 +114,7 @@ pub(crate) fn finish(stream: &TcpStream) -> io::Result<()> {
 /// Sends bytes that were read before, and then carries this direction to its end.
 pub(crate) async fn pump(way: Way<'_>, first: &[u8]) -> Result<(), End> {
     send(way, first).await?;
-    let mut gait = Gait::new();
+    let mut gait = Gait::new(way.meter.crowd());
     loop {
         way.to.writable().await?;
         way.from.readable().await?;

@@ -70,11 +70,15 @@ impl Drop for Member {
 pub(super) struct Gait {
     bytes: usize,
     in_full: u32,
+    /// What its buffers were made for.
+    most: usize,
 }
 
 impl Gait {
-    pub(super) fn new() -> Self {
-        Self { bytes: LEAST, in_full: 0 }
+    /// That of a new connection. One that was made in a crowd has small buffers as long as it lasts.
+    pub(super) fn new(crowd: &Crowd) -> Self {
+        let most = if crowd.is_dense() { LEAST } else { MOST };
+        Self { bytes: LEAST, in_full: 0, most }
     }
 
     /// How much to move at once.
@@ -89,7 +93,7 @@ impl Gait {
         } else if moved >= self.bytes / 2 {
             self.in_full += 1;
         }
-        if self.in_full < STEPS || self.bytes >= MOST {
+        if self.in_full < STEPS || self.bytes >= self.most {
             return false;
         }
         (self.bytes, self.in_full) = (self.bytes * 2, 0);
@@ -104,7 +108,7 @@ mod tests {
     #[test]
     fn what_flows_grows_and_what_stays_shrinks() {
         let crowd = Arc::new(Crowd::default());
-        let mut gait = Gait::new();
+        let mut gait = Gait::new(&crowd);
         for _ in 0..STEPS {
             assert_eq!(gait.bytes(&crowd), LEAST);
             assert!(!gait.learn(LEAST, 0));
@@ -125,15 +129,18 @@ mod tests {
     #[test]
     fn a_crowd_is_content_with_little() {
         let crowd = Arc::new(Crowd::default());
-        let mut gait = Gait::new();
+        let mut gait = Gait::new(&crowd);
         assert!((0..100).any(|_| gait.learn(MOST, 0)));
         (0..100).all(|_| !gait.learn(MOST, 0)).then_some(()).expect("it is long already");
         let members: Vec<Member> = (0..=CROWDED).map(|_| crowd.join()).collect();
         assert_eq!(gait.bytes(&crowd), LEAST);
+        let mut late = Gait::new(&crowd);
         let neighbour = Crowd::among(&crowd.all);
         assert_eq!(gait.bytes(&neighbour), MOST, "a neighbour's connections are no crowd");
         drop(members);
         assert_eq!(gait.bytes(&crowd), MOST);
+        assert!((0..100).all(|_| !late.learn(MOST, 0)));
+        assert_eq!(late.bytes(&crowd), LEAST, "its buffers are small");
         let all: Vec<Member> = (0..=CROWDED_ALL).map(|_| neighbour.join()).collect();
         assert_eq!(gait.bytes(&crowd), LEAST, "so many are one");
         drop(all);
