@@ -96,6 +96,8 @@ fn answer(mut stream: TcpStream, holder: &Sender<TcpStream>) -> io::Result<()> {
         },
         HOLD => {
             rustix::net::sockopt::set_socket_send_buffer_size(&stream, HELD_BUFFER)?;
+            // At once: the round through all of them is long.
+            stream.write_all(&[0])?;
             stream.set_nonblocking(true)?;
             holder.send(stream).map_err(io::Error::other)
         }
