@@ -33,16 +33,19 @@ use std::process::{Child, Command, ExitCode, Stdio};
 
 use infield_domain::{Error, Result};
 
+use crate::commands::bench::net as bench;
 use crate::home::Home;
 
-pub(crate) use networking::{LIMITED, NETWORK, Networking, RESOLVER};
+pub(crate) use networking::{
+    LIMITED, NET_BANDWIDTH, NET_CONNECTIONS, NET_TOTAL, NETWORK, Networking, RESOLVER,
+};
 pub(crate) use options::{Access, IdBlock, Lifetime, Names, Options};
 pub(crate) use previewing::{PREVIEW, Previewing};
 
 /// First arguments that make this binary another process than the command line.
 const KEEPER: &str = "__keeper";
 const LAUNCHER: &str = "__launcher";
-const NETWORK_PROCESS: &str = "__network";
+pub(crate) const NETWORK_PROCESS: &str = "__network";
 const DAEMON: &str = "__daemon";
 
 /// Descriptors from here on are not meant for our children.
@@ -56,6 +59,7 @@ pub(crate) fn inner_process() -> Option<ExitCode> {
         LAUNCHER => Some(launcher::run()),
         NETWORK_PROCESS => Some(network::run()),
         DAEMON => Some(daemon::run()),
+        bench::PEER => Some(bench::run_peer()),
         _ => None,
     }
 }

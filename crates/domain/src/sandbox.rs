@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::isolation::{Control, Enforcement};
 use crate::language::Language;
 use crate::lifecycle::{Cause, State};
-use crate::network::Policy;
+use crate::network::{Allowance, Policy};
 use crate::preview::Previews;
 use crate::{Error, GuestPath, ImageName, Result, SandboxId, SandboxName};
 
@@ -43,6 +43,9 @@ pub struct Spec {
     /// Who may visit its ports.
     #[serde(default)]
     pub previews: Previews,
+    /// How much its network may carry.
+    #[serde(default = "Allowance::of_old_records")]
+    pub allowance: Allowance,
     /// Limits and walls without which it must not start.
     pub require: Vec<Control>,
 }

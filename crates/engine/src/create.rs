@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use infield_domain::lifecycle::{Cause, Reason, State};
-use infield_domain::network::Policy;
+use infield_domain::network::{Allowance, Policy};
 use infield_domain::sandbox::{Sandbox, Spec, WORKING_DIRECTORY};
 use infield_domain::{Error, GuestPath, ImageName, Permission, Principal, Result};
 use infield_store::SandboxRow;
@@ -62,13 +62,14 @@ impl Engine {
         }
         let policy = self.settle_network(create.network.clone())?;
         check(&create, &policy)?;
+        let allowance = create.ceilings.settle(self.settings().allowance)?;
         if let Some(image) = create.image.as_ref().filter(|image| image.as_str() != ImageName::HOST)
         {
             self.require_image(image).await?;
         }
         let chosen = create.name.is_some();
         let git = create.git.clone();
-        let mut sandbox = self.new_record(who, create, policy);
+        let mut sandbox = self.new_record(who, create, (policy, allowance));
         for _ in 0..NAME_TRIES {
             let (driver, seat) = Driver::new(self, sandbox.clone(), once);
             match self.registry().insert(&seat, self.settings().max_sandboxes) {
@@ -83,7 +84,12 @@ impl Engine {
         Err(Error::conflict("no free name was found").with_hint("choose a name yourself"))
     }
 
-    fn new_record(&self, who: &Principal, create: CreateSandbox, network: Policy) -> Sandbox {
+    fn new_record(
+        &self,
+        who: &Principal,
+        create: CreateSandbox,
+        (network, allowance): (Policy, Allowance),
+    ) -> Sandbox {
         let now = self.now();
         let spec = Spec {
             name: create.name.unwrap_or_else(names::sandbox_name),
@@ -97,6 +103,7 @@ impl Engine {
             resources: create.resources,
             network,
             previews: infield_domain::preview::Previews::default(),
+            allowance,
             require: create.require,
         };
         Sandbox {
@@ -120,7 +127,8 @@ impl Engine {
         seat: Arc<Seat>,
         sandbox: Sandbox,
     ) -> Result<Arc<Seat>> {
-        let row = SandboxRow { sandbox, single_use: seat.single_use };
+        let traffic = seat.moved.get();
+        let row = SandboxRow { sandbox, single_use: seat.single_use, traffic };
         let recorded = self.records().call(move |store| store.insert_sandbox(&row));
         let (waiter, ready) = oneshot::channel();
         // The driver ends with the engine; nobody has to wait for it here.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use infield_domain::lifecycle::{Cause, Event, Reason, State, next};
-use infield_domain::network::Policy;
+use infield_domain::network::{Terms, Traffic};
 use infield_domain::preview;
 use infield_domain::sandbox::Sandbox;
 use infield_domain::{Error, Kind, Result, SandboxId};
@@ -25,7 +25,7 @@ use crate::activity::Activity;
 use crate::create::Use;
 use crate::driver::perform::{Performed, movement};
 use crate::driver::queue::{Pushed, Queue, Wish};
-use crate::network::Refusals;
+use crate::network::{Moved, NetworkChange, Refusals};
 use crate::previews::Visits;
 use crate::{Engine, schedule};
 
@@ -42,7 +42,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     /// What it may reach.
-    Network(Policy),
+    Network(NetworkChange),
     /// Who may visit a port.
     Preview(NonZeroU16, preview::Change),
 }
@@ -57,6 +57,8 @@ pub(crate) struct Seat {
     pub(crate) activity: Activity,
     /// What its network refused lately.
     pub(crate) refusals: Refusals,
+    /// What its network has moved.
+    pub(crate) moved: Moved,
     wishes: mpsc::Sender<(Wish, Waiter)>,
     /// What holds for its previews while the daemon lives.
     pub(crate) visits: Visits,
@@ -163,6 +165,15 @@ pub(crate) struct Driver {
 impl Driver {
     /// Prepares a driver for a sandbox in whatever state it is recorded.
     pub(crate) fn new(engine: &Engine, sandbox: Sandbox, once: Use) -> (Self, Arc<Seat>) {
+        Self::with_traffic(engine, sandbox, (once, Traffic::default()))
+    }
+
+    /// The same for a sandbox whose network has moved something.
+    pub(crate) fn with_traffic(
+        engine: &Engine,
+        sandbox: Sandbox,
+        (once, traffic): (Use, Traffic),
+    ) -> (Self, Arc<Seat>) {
         let (wishes, inbox) = mpsc::channel(64);
         let (asked, changes) = mpsc::channel(8);
         let (view, reader) = watch::channel(Arc::new(sandbox.clone()));
@@ -173,6 +184,7 @@ impl Driver {
             activity: Activity::new(sandbox.active_at),
             refusals: Refusals::default(),
             visits: Visits::default(),
+            moved: Moved::new(traffic),
             wishes,
             changes: asked,
             view: reader,
@@ -258,16 +270,26 @@ impl Driver {
     /// Records a change, once it is in force where it has to be.
     async fn change(&mut self, change: Change) -> Result<()> {
         match change {
-            Change::Network(policy) => {
-                if self.sandbox.state == State::Running {
-                    self.engine.provider().set_network(&self.seat.id, &policy).await?;
-                }
-                self.sandbox.spec.network = policy;
-            }
+            Change::Network(change) => self.change_network(change).await?,
             Change::Preview(port, change) => self.sandbox.spec.previews.change(port, change)?,
         }
         self.sandbox.changed_at = self.engine.now();
         self.publish();
+        Ok(())
+    }
+
+    async fn change_network(&mut self, change: NetworkChange) -> Result<()> {
+        let spec = &self.sandbox.spec;
+        let terms = Terms {
+            allowance: change.ceilings.settle(spec.allowance)?,
+            policy: change.policy.unwrap_or_else(|| spec.network.clone()),
+            before: self.seat.moved.get(),
+        };
+        if self.sandbox.state == State::Running {
+            self.engine.provider().set_network(&self.seat.id, &terms).await?;
+        }
+        self.sandbox.spec.network = terms.policy;
+        self.sandbox.spec.allowance = terms.allowance;
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use infield_domain::lifecycle::{Cause, Reason, State};
-use infield_domain::network::{self, Policy, Rule};
+use infield_domain::network::{self, Allowance, Policy, Rule};
 use infield_domain::preview::Origin;
 use infield_domain::provider::Provider;
 use infield_domain::sandbox::Millis;
@@ -35,6 +35,8 @@ pub struct Settings {
     pub max_sandboxes: u32,
     /// What a sandbox may reach when its maker does not say.
     pub network: Policy,
+    /// How much a sandbox's network may carry when its maker does not say.
+    pub allowance: Allowance,
     /// The rules behind `limited`.
     pub limited: Arc<[Rule]>,
     /// Where previews are found, if this server has any.
@@ -53,6 +55,7 @@ impl Settings {
         Self {
             max_sandboxes: 10_000,
             network: Policy::Limited,
+            allowance: Allowance::DEFAULT,
             limited: network::limited(network::LIMITED).expect("the preset is tested").into(),
             previews: None,
             clock: Arc::new(clock),

@@ -9,7 +9,7 @@ use infield_domain::command::Execution;
 use infield_domain::isolation::Control;
 use infield_domain::language::Language;
 use infield_domain::lifecycle::{Cause, Reason, State};
-use infield_domain::network::{Choice, Connection, Traffic};
+use infield_domain::network::{Ceilings, Choice, Connection, Traffic};
 use infield_domain::sandbox::{Millis, Resources, Retention, Sandbox, Usage};
 use infield_domain::{Error, GuestPath, ImageName, Permission, Principal, Result, SandboxName};
 
@@ -50,6 +50,8 @@ pub struct CreateSandbox {
     pub resources: Resources,
     /// What it may reach; the server's setting when nothing is said.
     pub network: Choice,
+    /// How much its network may carry; the server's settings where nothing is said.
+    pub ceilings: Ceilings,
     /// Controls without which it must not start.
     pub require: Vec<Control>,
     /// A repository to bring in; refused for a sandbox without a network.
@@ -72,6 +74,7 @@ impl CreateSandbox {
             retention: Retention::TEMPORARY,
             resources: Resources::DEFAULT,
             network: Choice::default(),
+            ceilings: Ceilings::default(),
             require: Vec::new(),
             git: None,
             request_key: None,
@@ -243,7 +246,7 @@ impl Engine {
         };
         let traffic = match sandbox.state {
             State::Running => self.provider().traffic(&seat.id).await.unwrap_or_default(),
-            _ => None,
+            _ => Some(seat.moved.get()).filter(|moved| *moved != Traffic::default()),
         };
         let records = self.executions_of(&seat).await?;
         let executions = records.into_iter().map(|record| record.execution).collect();

@@ -13,7 +13,7 @@ use infield_domain::guest::Guest;
 use infield_domain::image::Image;
 use infield_domain::isolation::Host;
 use infield_domain::lifecycle::{Cause, Reason};
-use infield_domain::network::{Connection, Policy, Traffic};
+use infield_domain::network::{Policy, Report, Terms, Traffic};
 use infield_domain::provider::{Found, ImageSource, Provider, Running};
 use infield_domain::sandbox::{Millis, Spec, Usage};
 use infield_domain::{Error, ImageName, Kind, Result, SandboxId};
@@ -72,8 +72,8 @@ impl Local {
                     return std::future::pending().await;
                 },
             }
-            for (id, policy) in self.network.expected() {
-                if let Err(error) = self.serve(&id, &policy).await {
+            for (id, terms) in self.network.expected() {
+                if let Err(error) = self.serve(&id, &terms).await {
                     tracing::warn!(sandbox = %id, %error, "a sandbox is without its network");
                 }
             }
@@ -81,10 +81,10 @@ impl Local {
     }
 
     /// Has a sandbox that runs served, with the sockets that its launcher has now.
-    async fn serve(&self, id: &SandboxId, policy: &Policy) -> Result<()> {
+    async fn serve(&self, id: &SandboxId, terms: &Terms) -> Result<()> {
         match self.wires(id).await? {
-            Some(wires) => self.network.serve(id, policy, wires).await,
-            None if *policy == Policy::None => Ok(()),
+            Some(wires) => self.network.serve(id, terms, wires).await,
+            None if terms.policy == Policy::None => Ok(()),
             None => Err(Error::conflict(format!("sandbox `{id}` was started without a network"))
                 .with_hint("stop it, change its network, then start it")),
         }
@@ -146,11 +146,12 @@ impl Local {
         self.gauges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn run(&self, id: &SandboxId, spec: &Spec) -> Result<Running> {
+    async fn run(&self, id: &SandboxId, spec: &Spec, before: Traffic) -> Result<Running> {
         let request = Request::Start(convert::start(id, spec));
+        let terms = Terms { policy: spec.network.clone(), allowance: spec.allowance, before };
         let (ahead, wires) = oneshot::channel();
         let started = self.launcher.ask_ahead(request, limit::START, ahead);
-        let (started, served) = tokio::join!(started, self.serve_ahead(id, spec, wires));
+        let (started, served) = tokio::join!(started, self.serve_ahead(id, &terms, wires));
         let started = match started {
             Ok(started) => started,
             Err(error) => {
@@ -166,7 +167,7 @@ impl Local {
                 drop(self.watches.take_wires(id, launcher));
                 served
             }
-            Some(_) | None => self.serve(id, &spec.network).await,
+            Some(_) | None => self.serve(id, &terms).await,
         };
         if let Err(error) = served {
             // A start whose policy cannot be applied is none.
@@ -182,11 +183,11 @@ impl Local {
     async fn serve_ahead(
         &self,
         id: &SandboxId,
-        spec: &Spec,
+        terms: &Terms,
         wires: oneshot::Receiver<Reply>,
     ) -> Option<(u64, Result<()>)> {
         let Fresh { wires, launcher } = wires::ahead(wires.await.ok()?).ok()?;
-        Some((launcher, self.network.serve(id, &spec.network, wires).await))
+        Some((launcher, self.network.serve(id, terms, wires).await))
     }
 
     fn started(&self, id: &SandboxId, reply: Reply) -> Result<(Running, Arc<AsyncFd<OwnedFd>>)> {
@@ -341,11 +342,16 @@ impl Provider for Local {
     }
 
     fn create<'a>(&'a self, id: &'a SandboxId, spec: &'a Spec) -> BoxFuture<'a, Result<Running>> {
-        Box::pin(self.run(id, spec))
+        Box::pin(self.run(id, spec, Traffic::default()))
     }
 
-    fn start<'a>(&'a self, id: &'a SandboxId, spec: &'a Spec) -> BoxFuture<'a, Result<Running>> {
-        Box::pin(self.run(id, spec))
+    fn start<'a>(
+        &'a self,
+        id: &'a SandboxId,
+        spec: &'a Spec,
+        before: &'a Traffic,
+    ) -> BoxFuture<'a, Result<Running>> {
+        Box::pin(self.run(id, spec, *before))
     }
 
     fn stop<'a>(&'a self, id: &'a SandboxId, _spec: &'a Spec) -> BoxFuture<'a, Result<()>> {
@@ -362,6 +368,7 @@ impl Provider for Local {
             let request = Request::Remove { sandbox: id.as_str().to_owned() };
             done(self.launcher.ask(request, limit::REMOVE).await?)?;
             self.forget(id).await;
+            self.network.forget_moved(id);
             Ok(())
         })
     }
@@ -400,7 +407,7 @@ impl Provider for Local {
         guest::guest(Arc::clone(&self.home), id)
     }
 
-    fn set_network<'a>(&'a self, id: &'a SandboxId, to: &'a Policy) -> BoxFuture<'a, Result<()>> {
+    fn set_network<'a>(&'a self, id: &'a SandboxId, to: &'a Terms) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             if self.network.change(id, to).await? { Ok(()) } else { self.serve(id, to).await }
         })
@@ -410,8 +417,8 @@ impl Provider for Local {
         Box::pin(self.network.traffic(id))
     }
 
-    fn connections(&self) -> BoxFuture<'_, (SandboxId, Vec<Connection>)> {
-        Box::pin(self.network.connections())
+    fn report(&self) -> BoxFuture<'_, (SandboxId, Report)> {
+        Box::pin(self.network.report())
     }
 
     fn usage<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<Usage>> {

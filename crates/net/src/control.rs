@@ -8,7 +8,7 @@
 use std::net::SocketAddr;
 
 use infield_domain::SandboxId;
-use infield_domain::network::{Allowance, Connection, Policy, Rule, Traffic};
+use infield_domain::network::{Report, Rule, Terms, Traffic};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of one packet at most.
@@ -36,20 +36,16 @@ pub enum Request {
     Serve {
         /// Which.
         sandbox: SandboxId,
-        /// What it may reach.
-        policy: Policy,
-        /// How much.
-        allowance: Allowance,
+        /// What it may reach, how much, and what it has moved before.
+        terms: Terms,
     },
     /// Changes policy and ceilings, and cuts what no longer fits. Answer: [`Answer::Done`], or
     /// [`Answer::Unknown`].
     Change {
         /// Which.
         sandbox: SandboxId,
-        /// What it may reach.
-        policy: Policy,
-        /// How much.
-        allowance: Allowance,
+        /// What it may reach, how much, and what it has moved before.
+        terms: Terms,
     },
     /// Cuts everything of a sandbox and closes its sockets. Answer: [`Answer::Done`].
     Forget {
@@ -77,8 +73,9 @@ pub struct Settings {
 pub enum FromNetwork {
     /// An answer to the question of this number.
     Answer(u64, Answer),
-    /// Connections of a sandbox that are over or were refused, in their order.
-    Connections(SandboxId, Vec<Connection>),
+    /// What there is to tell of a sandbox: at the end of connections, and each second in which it
+    /// moved something.
+    Report(SandboxId, Report),
 }
 
 /// An answer.

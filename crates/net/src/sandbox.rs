@@ -14,6 +14,7 @@ use crate::defence::{Defence, Without};
 use crate::dns::Limits;
 use crate::journal::Journal;
 use crate::names::Names;
+use crate::relay::Crowd;
 
 /// A policy with everything that it refers to.
 #[derive(Debug, PartialEq, Eq)]
@@ -101,6 +102,8 @@ pub(crate) struct Sandbox {
     pub(crate) lookups: Limits,
     /// What was moved.
     pub(crate) counters: Counters,
+    /// Its connections, among those of all sandboxes.
+    pub(crate) crowd: Arc<Crowd>,
     /// What is told to the daemon.
     pub(crate) journal: Journal,
 }
@@ -123,6 +126,17 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    /// Goes on from what was moved before.
+    pub(crate) fn after(before: &Traffic) -> Self {
+        Self {
+            open: AtomicU32::new(0),
+            connections: AtomicU64::new(before.connections),
+            refused: AtomicU64::new(before.refused),
+            sent_bytes: AtomicU64::new(before.sent_bytes),
+            received_bytes: AtomicU64::new(before.received_bytes),
+        }
+    }
+
     /// All of them. They are read one by one: a sum may be some bytes ahead of another.
     pub(crate) fn traffic(&self) -> Traffic {
         Traffic {

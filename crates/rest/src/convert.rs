@@ -22,7 +22,8 @@ pub(crate) use running::{
     Mode, Work, attach, execution_record, outcome, output, output_query, work,
 };
 pub(crate) use sandboxes::{
-    create_sandbox, deadlines, inspection, list_sandboxes, network, prune, pruned, sandbox,
+    ceilings, create_sandbox, deadlines, inspection, list_sandboxes, network, prune, pruned,
+    sandbox,
 };
 
 #[cfg(test)]

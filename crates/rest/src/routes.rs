@@ -54,6 +54,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/sandboxes/{ref}/ports/{port}/link", || post(ports::link)),
     route("POST", "/v1/sandboxes/{ref}/ports/{port}/expire", || post(ports::expire)),
     route("POST", "/v1/sandboxes/{ref}/ports/{port}/connect", || post(ports::connect)),
+    route("PUT", "/v1/sandboxes/{ref}/network/limits", || put(sandboxes::limit_network)),
     route("POST", "/v1/run", || post(running::run)),
     route("POST", "/v1/sandboxes/{ref}/executions", || post(running::execute)),
     route("GET", "/v1/sandboxes/{ref}/executions", || get(running::list)),

@@ -44,8 +44,8 @@ pub use running::{
     RunStatus, SendSignal, Shown, Started, Stdin,
 };
 pub use sandboxes::{
-    CreateSandbox, Deadlines, Inspection, ListSandboxes, MASK, Network, Prune, Pruned,
-    ResourceWishes, Sandbox,
+    CreateSandbox, Deadlines, Inspection, ListSandboxes, MASK, Network, NetworkLimits, Prune,
+    Pruned, ResourceWishes, Sandbox,
 };
 
 /// The header that names the build of a client of our own.

@@ -8,8 +8,9 @@ use crate::error::StoreError;
 // Tables with long rows keep them in the order of their making, with the id as an index of its own:
 // a new row then goes to the last page. Under a random id, in a table without row numbers, it goes
 // somewhere in between, long rows get pages of their own, and a full page is shared out among three.
-const STEPS: &[M<'static>] = &[M::up(
-    "CREATE TABLE sandboxes (
+const STEPS: &[M<'static>] = &[
+    M::up(
+        "CREATE TABLE sandboxes (
         id          TEXT PRIMARY KEY NOT NULL,
         owner       TEXT NOT NULL,
         name        TEXT NOT NULL,
@@ -68,7 +69,9 @@ const STEPS: &[M<'static>] = &[M::up(
         BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
 
     CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;",
-)];
+    ),
+    M::up("ALTER TABLE sandboxes ADD COLUMN traffic TEXT;"),
+];
 
 /// Brings the schema up to date.
 pub(crate) fn apply(connection: &mut Connection) -> Result<(), StoreError> {

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 use infield_domain::Result;
-use infield_domain::network::Policy;
+use infield_domain::network::{Ceilings, Policy};
 use infield_domain::preview::Origin;
 
-use crate::args::Global;
+use crate::args::{Global, value};
 use crate::home::Home;
 use crate::serve::{
-    Access, IdBlock, LIMITED, Lifetime, NETWORK, Names, Networking, Options, PREVIEW, Previewing,
-    RESOLVER,
+    Access, IdBlock, LIMITED, Lifetime, NET_BANDWIDTH, NET_CONNECTIONS, NET_TOTAL, NETWORK, Names,
+    Networking, Options, PREVIEW, Previewing, RESOLVER,
 };
 
 /// Run the daemon, and open HTTP when asked to
@@ -70,6 +70,15 @@ pub(crate) struct ServeArgs {
     /// The key of that certificate, as PEM
     #[arg(long, requires = "preview_cert", value_name = "FILE")]
     pub(crate) preview_key: Option<PathBuf>,
+    /// Bytes a second that the network of a sandbox carries when its maker does not say
+    #[arg(long, value_name = "SIZE", env = NET_BANDWIDTH, value_parser = value::size_bytes)]
+    pub(crate) net_bandwidth: Option<u64>,
+    /// Connections out of a sandbox at once when its maker does not say
+    #[arg(long, value_name = "NUMBER", env = NET_CONNECTIONS)]
+    pub(crate) net_connections: Option<u32>,
+    /// Bytes that the network of a sandbox carries in all when its maker does not say
+    #[arg(long, value_name = "SIZE", env = NET_TOTAL, value_parser = value::size_bytes)]
+    pub(crate) net_total: Option<u64>,
     /// Where names are looked up for sandboxes, instead of the host's own resolvers
     #[arg(long, value_name = "ADDR[:PORT]", env = RESOLVER, value_delimiter = ',')]
     pub(crate) resolver: Vec<String>,
@@ -77,6 +86,11 @@ pub(crate) struct ServeArgs {
 
 /// Serves until it is told to end.
 pub(crate) fn run(global: &Global, args: ServeArgs) -> Result<ExitCode> {
+    let ceilings = Ceilings {
+        connections: args.net_connections,
+        bytes_per_second: args.net_bandwidth,
+        total_bytes: args.net_total,
+    };
     let options = Options {
         home: Home::resolve(global.home.as_deref())?,
         listen: args.listen,
@@ -85,12 +99,13 @@ pub(crate) fn run(global: &Global, args: ServeArgs) -> Result<ExitCode> {
         names: Names { hosts: args.allow_host, origins: args.allow_origin },
         access: if args.no_auth { Access::Open } else { Access::Key },
         lifetime: Lifetime::Unlimited,
-        networking: Networking::new(args.network, args.limited.as_deref(), &args.resolver)?,
         previewing: Previewing {
             listen: args.preview,
             origin: args.preview_url,
             tls: args.preview_cert.zip(args.preview_key),
         },
+        networking: Networking::new(args.network, args.limited.as_deref(), &args.resolver)?
+            .with_ceilings(ceilings)?,
     };
     options.check()?;
     crate::serve::run(&options)?;

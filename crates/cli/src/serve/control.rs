@@ -48,7 +48,7 @@ pub(super) struct ToNetwork {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum ToDaemon {
     /// The first word.
-    Setup(Setup),
+    Setup(Box<Setup>),
     /// The open home comes along.
     Home,
     /// The listening unix socket comes along.

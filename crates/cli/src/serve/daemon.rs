@@ -127,7 +127,7 @@ impl Handed {
         let strange = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         while let Some((word, descriptor)) = control::hear(&control)? {
             match word {
-                ToDaemon::Setup(told) => setup = Some(told),
+                ToDaemon::Setup(told) => setup = Some(*told),
                 ToDaemon::Home => home = descriptor,
                 ToDaemon::Unix => unix = descriptor,
                 ToDaemon::Tcp => tcp = descriptor,
@@ -242,6 +242,7 @@ fn settings(setup: &Setup) -> infield_engine::Settings {
     let can = if setup.account.is_some() { Policy::Limited } else { Policy::None };
     infield_engine::Settings {
         network: setup.networking.standard.clone().unwrap_or(can),
+        allowance: setup.networking.allowance,
         limited: setup.networking.limited.clone().into(),
         previews: setup.previews.clone(),
         ..infield_engine::Settings::standard()

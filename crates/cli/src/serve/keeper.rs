@@ -268,7 +268,7 @@ impl Keeper {
 
     fn start_daemon(&self, watch: &mut Watch) -> io::Result<()> {
         let (ours, theirs) = control::pair()?;
-        control::say(&ours, &ToDaemon::Setup(self.setup.clone()), None)?;
+        control::say(&ours, &ToDaemon::Setup(Box::new(self.setup.clone())), None)?;
         control::say(&ours, &ToDaemon::Home, Some(self.home.as_fd()))?;
         control::say(&ours, &ToDaemon::Unix, Some(self.unix.as_fd()))?;
         if let Some(tcp) = &self.tcp {

@@ -78,13 +78,15 @@ enum First {
 
 async fn bring_up(engine: &Engine, sandbox: &Sandbox, first: First) -> Performed {
     let provider = engine.provider();
+    let seat = engine.registry().by_id(&sandbox.id);
+    let before = seat.map_or_else(Default::default, |seat| seat.moved.get());
     let result = match first {
         First::Yes => {
             let call = || provider.create(&sandbox.id, &sandbox.spec);
             repeated(CREATE_LIMIT, "creating", call).await
         }
         First::No => {
-            let call = || provider.start(&sandbox.id, &sandbox.spec);
+            let call = || provider.start(&sandbox.id, &sandbox.spec, &before);
             repeated(START_LIMIT, "starting", call).await
         }
     };

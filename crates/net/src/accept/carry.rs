@@ -27,8 +27,10 @@ const SPOKEN: &str = "its server spoke before its request came";
 enum Stop {
     /// It is refused; its client is told, in the language of what it said.
     Refused(First, String),
-    /// It is cut: policy or ceilings changed, or one is reached.
+    /// It is cut: the policy changed, or nothing was said for long.
     Cut(String),
+    /// It is cut, because the sandbox has moved as many bytes as it may.
+    Spent,
     /// It may be, and broke, or was never made.
     Broken(String),
     /// It speaks HTTP, and this is what it said so far.
@@ -47,8 +49,9 @@ struct Link<'a> {
 
 /// Carries a connection from its judgement to its end.
 pub(super) async fn carry(shared: &Shared, entry: &Entry, client: TcpStream) {
+    let _member = shared.sandbox.crowd.join();
     let is_bounded = shared.sandbox.rules().without.keeps(Defence::Buffers);
-    if is_bounded && let Err(error) = relay::welcome(&client) {
+    if is_bounded && let Err(error) = relay::welcome(&client, &shared.sandbox.crowd) {
         return entry.end(Judgement::Allowed, format!("it broke: {error}"));
     }
     let client = Arc::new(client);
@@ -61,6 +64,10 @@ pub(super) async fn carry(shared: &Shared, entry: &Entry, client: TcpStream) {
         }
         Err(Stop::Cut(why)) => {
             entry.end(Judgement::Cut, why);
+            relay::reset(&client);
+        }
+        Err(Stop::Spent) => {
+            entry.end(Judgement::Exceeded, relay::SPENT);
             relay::reset(&client);
         }
         Err(Stop::Broken(why)) => {
@@ -150,7 +157,8 @@ async fn open(
         (None, Some(address)) => shared.dial.by_address(rules, address, port)?,
         (None, None) => return Err(Failure::Refused("it was meant for nobody".to_owned())),
     };
-    let connected = match connect(&route.addresses, port).await {
+    let crowd = &shared.sandbox.crowd;
+    let connected = match connect(&route.addresses, port, crowd).await {
         Ok((server, address)) => relay::prepare(&server).map(|()| (server, address)),
         Err(error) => Err(error),
     };
@@ -202,7 +210,8 @@ async fn exchange(link: &Link<'_>, first: First, sight: Option<Sight>) -> Result
         Stop::Web(first) if link.entry.meter.bytes(Direction::In) > 0 => {
             Err(Stop::Refused(first, SPOKEN.to_owned()))
         }
-        Stop::Web(first) => browse(link, first).await,
+        // In a box: it is large, and most connections never are.
+        Stop::Web(first) => Box::pin(browse(link, first)).await,
         other => Err(other),
     }
 }
@@ -278,7 +287,7 @@ impl From<End> for Stop {
     fn from(end: End) -> Self {
         match end {
             End::Broken(error) => Self::Broken(format!("it broke: {error}")),
-            End::Spent => Self::Cut("the sandbox has moved as many bytes as it may".to_owned()),
+            End::Spent => Self::Spent,
             End::Idle => Self::Cut("nothing was said for long".to_owned()),
         }
     }

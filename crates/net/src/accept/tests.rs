@@ -47,6 +47,7 @@ fn sandbox(rules: Arc<Rules>) -> Arc<Sandbox> {
         names: Default::default(),
         lookups: Default::default(),
         counters: Counters::default(),
+        crowd: Default::default(),
         journal: Journal::new(Arc::default()),
     })
 }

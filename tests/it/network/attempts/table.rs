@@ -33,8 +33,6 @@ pub(crate) const KINDS: &[(&str, &[Attempt])] = &[
 /// Attempts that are not made in sandboxes, each with the reason.
 #[rustfmt::skip]
 pub(super) const LEFT_OUT: &[(&str, &str)] = &[
-    ("cannot_pass_its_total", "no command sets that ceiling yet"),
-    ("cannot_pass_its_bandwidth", "no command sets that ceiling yet"),
     ("cannot_lose_the_policy_by_a_pause", "no command pauses a sandbox yet"),
     ("cannot_lose_the_policy_by_a_fork", "no command forks a sandbox yet"),
     ("cannot_lose_the_policy_by_a_snapshot", "no command makes a snapshot yet"),

@@ -62,6 +62,7 @@ impl World {
             names: Names::default(),
             lookups: crate::dns::Limits::default(),
             counters: Counters::default(),
+            crowd: Default::default(),
             journal: Journal::new(Arc::new(Notify::new())),
         });
         let upstream = Arc::new(Upstream::new(&[authority.address()]));
