@@ -7,6 +7,7 @@ mod endings;
 mod local;
 mod mcp;
 mod network;
+mod previews;
 mod processes;
 mod recovery;
 mod rest;

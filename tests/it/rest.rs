@@ -7,5 +7,6 @@ mod files;
 mod gate;
 mod limits;
 mod mcp;
+mod previews;
 mod routes;
 mod streams;

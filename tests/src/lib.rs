@@ -88,6 +88,13 @@ impl Home {
         Ok(Self { folder, binary, without: Some(word.to_owned()), user: None, entry: Vec::new() })
     }
 
+    /// Makes one of the ordinary build, whose environment asks to leave walls out all the same.
+    pub fn asked_to_weaken(words: &str) -> Result<Self> {
+        let mut home = Self::new()?;
+        home.without = Some(words.to_owned());
+        Ok(home)
+    }
+
     /// The same, with its daemon and commands started by these words, such as those that enter a
     /// network namespace.
     pub fn within(mut self, entry: Vec<String>) -> Self {
@@ -187,6 +194,19 @@ impl Server {
     pub fn restart(&mut self, options: &[&str]) -> Result<()> {
         self.home.run(&["shutdown"])?;
         self.child.wait()?;
+        self.child = serve(&self.home, self.address, |mut serve| {
+            serve.args(options);
+            serve
+        })?;
+        self.wait_until_healthy()
+    }
+
+    /// Kills its first process, and starts another on the same home. It gets an address of its own:
+    /// what the killed one left may hold the old one for a moment.
+    pub fn revive(&mut self, options: &[&str]) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        self.address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         self.child = serve(&self.home, self.address, |mut serve| {
             serve.args(options);
             serve

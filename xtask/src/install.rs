@@ -31,6 +31,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("git", "git inside sandboxes of the host image"),
     ("iproute2", "the namespaces of the network's tests"),
     ("libc6-dev", "the static agent"),
+    ("mmdebstrap", "a Debian tree as an image, for apt inside sandboxes"),
     ("nodejs", "JavaScript inside sandboxes, and the Inspector"),
     ("openssl", "the certificates of the network's tests"),
     ("python3", "Python inside sandboxes of the host image"),
@@ -60,7 +61,7 @@ impl Tools {
 pub(crate) fn run(policy: Policy) -> Result<Tools> {
     let tools = Tools(target().join("test-tools"));
     fs::create_dir_all(&tools.0)?;
-    let steps = [debian, nginx, cargo_deny, python, node];
+    let steps = [debian, nginx, debian_tree, cargo_deny, python, node];
     for step in steps {
         step(&tools, policy)?;
     }
@@ -116,6 +117,29 @@ fn nginx(tools: &Tools, policy: Policy) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The smallest Debian with apt, as an archive that can be imported. It is this host's own release,
+/// whose keys are here.
+fn debian_tree(tools: &Tools, policy: Policy) -> Result<()> {
+    let archive = tools.0.join("debian.tar");
+    if archive.exists() {
+        return Ok(());
+    }
+    if policy == Policy::Refuse {
+        bail!("`{}` is missing; leave `--no-install` out", archive.display());
+    }
+    println!("needs a Debian tree: apt inside sandboxes");
+    let release = fs::read_to_string("/etc/os-release").context("which Debian is this?")?;
+    let codename = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+    let codename = codename.context("`/etc/os-release` has no codename")?;
+    let fresh = tools.0.join("debian.part.tar");
+    let mut make = command(&["mmdebstrap", "--quiet", "--variant=apt"]);
+    for left_out in ["doc", "info", "locale", "man"] {
+        make.arg(format!("--dpkgopt=path-exclude=/usr/share/{left_out}/*"));
+    }
+    execute(make.arg(codename).arg(&fresh))?;
+    fs::rename(fresh, archive).context("cannot put the Debian tree in its place")
 }
 
 fn cargo_deny(tools: &Tools, policy: Policy) -> Result<()> {

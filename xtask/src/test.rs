@@ -26,9 +26,15 @@ pub(crate) fn run(policy: Policy) -> Result<()> {
         cargo.env("INFIELD_TEST_TOOLS", tools.folder()).env("INSTA_UPDATE", "no");
         execute(cargo.env("PATH", tools.path()?))
     };
-    // Fork bombs and full disks apart: promises about time are kept for others than attackers.
-    test(&["--", "--skip", "attacks::"])?;
-    test(&["--test", "it", "--", "attacks::"])
+    // Floods, fork bombs and full disks apart: promises about time are kept for others than
+    // attackers.
+    let apart = ["attacks::", "held::floods::", "held::weak::"];
+    let skipped = apart.iter().flat_map(|filter| ["--skip", filter]);
+    test(&["--"].into_iter().chain(skipped).collect::<Vec<_>>())?;
+    let [attacks, floods, weak] = apart;
+    test(&["--test", "it", "--", attacks])?;
+    test(&["--test", "it", "--", floods])?;
+    test(&["--test", "it", "--", weak])
 }
 
 fn run_checks() -> Result<()> {

@@ -11,6 +11,7 @@ use infield_protocol::message::{Event, Request, Stream};
 
 use crate::failure::Failure;
 use crate::poll::Interest;
+use crate::relay::{Dialling, Relay};
 
 /// Bytes that wait for a slow reader before no more are made for it.
 const OUTGOING_BYTES: usize = 256 << 10;
@@ -42,6 +43,10 @@ pub(crate) enum Role {
     Reading(Reading),
     /// Waits for a file worker to be free.
     Queued(Request),
+    /// Waits for a port to answer.
+    Dialling(Dialling),
+    /// Is passed on to a port.
+    Relaying(Relay),
     /// Is closed when all is sent.
     Closing,
 }

@@ -72,8 +72,9 @@ fn answer(line: &mut Line, request: Request, settings: &Settings) -> Result<Even
         | Request::ReadOutput { .. }
         | Request::Signal { .. }
         | Request::Executions
-        | Request::FindProgram(_) => {
-            Err(Failure::new(Code::Internal, "a request about commands came to the files"))
+        | Request::FindProgram(_)
+        | Request::Dial(_) => {
+            Err(Failure::new(Code::Internal, "a request of another kind came to the files"))
         }
     }
 }

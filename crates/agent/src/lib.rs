@@ -13,6 +13,7 @@ mod files;
 mod inherited;
 mod kept;
 mod poll;
+mod relay;
 pub mod serve;
 pub mod settings;
 mod spawn;

@@ -27,6 +27,8 @@ pub(crate) enum Source {
     Output(u64, Stream),
     /// A command's standard input can be written.
     Input(u64),
+    /// The port to which a connection is passed on can be read or written.
+    Port(u64),
 }
 
 impl Source {
@@ -39,6 +41,7 @@ impl Source {
             Self::Output(number, Stream::Stdout) => (4, number),
             Self::Output(number, Stream::Stderr) => (5, number),
             Self::Input(number) => (6, number),
+            Self::Port(number) => (7, number),
         };
         EventData::new_u64((number << 3) | kind)
     }
@@ -52,7 +55,8 @@ impl Source {
             3 => Self::Report(number),
             4 => Self::Output(number, Stream::Stdout),
             5 => Self::Output(number, Stream::Stderr),
-            _ => Self::Input(number),
+            6 => Self::Input(number),
+            _ => Self::Port(number),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! is closed, a failed call is answered, and file operations run in processes of their own.
 
 mod follow;
+mod ports;
 mod requests;
 mod workers;
 
@@ -24,9 +25,11 @@ use crate::connection::{Connection, Heard, Role};
 use crate::failure::{Failure, KernelFailed};
 use crate::inherited::Inherited;
 use crate::poll::{Interest, Poll, Ready, Source};
+use crate::relay::{Dialling, Relay};
 use crate::settings::Settings;
 use crate::sys::Region;
 
+use ports::Gone;
 use workers::Workers;
 
 /// Connections at a time. More wait in the socket's own queue.
@@ -113,7 +116,8 @@ impl Server {
         let patience = |connection: &Connection| match &connection.role {
             Role::Opening { until } => Some(*until),
             Role::Reading(reading) => Some(reading.until),
-            Role::Following(_) | Role::Queued(_) | Role::Closing => None,
+            Role::Dialling(dialling) => Some(dialling.until),
+            Role::Following(_) | Role::Queued(_) | Role::Relaying(_) | Role::Closing => None,
         };
         let connections = self.connections.values().filter_map(patience).min();
         [connections, self.commands.wakes_at(), self.listen_again].into_iter().flatten().min()
@@ -127,6 +131,7 @@ impl Server {
             Source::Report(number) => self.on_report(number),
             Source::Output(number, stream) => self.on_output(number, stream),
             Source::Input(number) => self.on_input(number),
+            Source::Port(number) => self.on_port(number, ready),
         }
     }
 
@@ -197,6 +202,9 @@ impl Server {
 
     fn on_connection(&mut self, number: u64, ready: Ready) {
         let Some(connection) = self.connections.get_mut(&number) else { return };
+        if matches!(connection.role, Role::Relaying(_)) {
+            return self.carry(number, Gone::connection(ready));
+        }
         let mut alive = true;
         if ready.read && !connection.heard_all {
             alive = match connection.read(self.room.bytes_mut()) {
@@ -225,6 +233,12 @@ impl Server {
         let Some(connection) = self.connections.remove(&number) else { return };
         self.poll.forget(&connection.fd);
         self.listen_if_room();
+        if let Role::Dialling(Dialling { port, .. }) | Role::Relaying(Relay { port, .. }) =
+            &connection.role
+        {
+            self.poll.forget(port);
+            return;
+        }
         // Whoever has all of its answer follows nobody any more, but is known as a watcher still.
         for command in self.commands.iter_mut() {
             command.watchers.retain(|watcher| *watcher != number);
@@ -245,13 +259,19 @@ impl Server {
         }
         let late = |c: &Connection| match &c.role {
             Role::Opening { until } => *until <= now,
-            Role::Reading(_) | Role::Following(_) | Role::Queued(_) | Role::Closing => false,
+            Role::Reading(_)
+            | Role::Following(_)
+            | Role::Queued(_)
+            | Role::Dialling(_)
+            | Role::Relaying(_)
+            | Role::Closing => false,
         };
         let late: Vec<u64> =
             self.connections.iter().filter(|(_, c)| late(c)).map(|(n, _)| *n).collect();
         for number in late {
             self.disconnect(number);
         }
+        self.give_up_dialling(now);
         let waiting = |c: &Connection| matches!(&c.role, Role::Reading(r) if r.until <= now);
         let over = self.connections.iter().filter(|(_, c)| waiting(c)).map(|(n, _)| *n);
         for number in over.collect::<Vec<_>>() {

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, bench, cp, create, doctor, exec, image, info, key, logs, ls, mcp, mcp_config, net,
+    audit, bench, cp, create, doctor, exec, image, info, key, logs, ls, mcp, mcp_config, net, port,
     prune, rm, run, secret, serve, shutdown, start, stats, stop,
 };
 
@@ -90,6 +90,7 @@ pub(crate) enum Command {
     Audit(audit::AuditArgs),
     Net(net::NetArgs),
     Secret(secret::SecretArgs),
+    Port(port::PortArgs),
     Prune(prune::PruneArgs),
     Serve(serve::ServeArgs),
     Shutdown(shutdown::ShutdownArgs),

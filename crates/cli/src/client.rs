@@ -106,6 +106,14 @@ impl Client {
         json_of(self.send(request).await?).await
     }
 
+    /// The process that keeps the daemon of this machine.
+    pub(crate) async fn keeper(&self) -> Result<i32> {
+        match &self.reach {
+            Reach::Home(home, _) => connect::keeper(home).await,
+            Reach::Network(_) => Err(Error::unsupported("the daemon is behind a network address")),
+        }
+    }
+
     /// A connection for many requests. It neither starts a daemon nor replaces one.
     pub(crate) async fn keep(&self) -> Result<Kept> {
         let sender = match &self.reach {

@@ -23,6 +23,7 @@ pub(crate) mod ls;
 pub(crate) mod mcp;
 pub(crate) mod mcp_config;
 pub(crate) mod net;
+pub(crate) mod port;
 pub(crate) mod prune;
 pub(crate) mod rm;
 pub(crate) mod run;
@@ -59,6 +60,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Secret(args) => {
             with_daemon(&global, async |client| secret::run(client, args).await)
         }
+        Command::Port(args) => with_daemon(&global, async |client| port::run(client, args).await),
         Command::Prune(args) => with_daemon(&global, async |client| prune::run(client, args).await),
         Command::Doctor(args) => {
             with_daemon(&global, async |client| doctor::run(client, args).await)

@@ -14,6 +14,7 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use infield_domain::command::{Ending, Signal, StoppedBy};
+use infield_domain::network::Judgement;
 use infield_domain::{Error, Result};
 use infield_engine::destination;
 use infield_rest::stream::{ClientFrame, ServerFrame};
@@ -122,13 +123,23 @@ async fn show(mut events: Events) -> Result<Followed> {
 
 /// Says what the network refused, since the program may have said only that it failed.
 fn complain_of(refused: &[infield_rest::wire::Connection]) {
-    let mut all: Vec<String> = refused.iter().map(destination).collect();
+    let (exceeded, denied): (Vec<_>, Vec<_>) =
+        refused.iter().partition(|one| one.judgement == Judgement::Exceeded);
+    let mut all: Vec<String> = denied.into_iter().map(destination).collect();
     all.sort();
     all.dedup();
-    output::complain(&format!(
-        "infield: the network of the sandbox refused {}; see `--allow` and `infield net`\n",
-        all.join(", ")
-    ));
+    if !all.is_empty() {
+        output::complain(&format!(
+            "infield: the network of the sandbox refused {}; see `--allow` and `infield net`\n",
+            all.join(", ")
+        ));
+    }
+    if let Some(last) = exceeded.last() {
+        let (to, why) = (destination(last), output::clean(&last.reason));
+        output::complain(&format!(
+            "infield: the network of the sandbox stopped {to}: {why}; see `infield net limit`\n"
+        ));
+    }
 }
 
 /// Forwards standard input and what `tells` says. Only a failure ends it: the daemon that takes

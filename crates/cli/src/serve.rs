@@ -27,6 +27,7 @@ mod opener;
 mod options;
 mod peer;
 mod post;
+mod previewing;
 mod readiness;
 mod secret_key;
 
@@ -35,16 +36,20 @@ use std::process::{Child, Command, ExitCode, Stdio};
 
 use infield_domain::{Error, Result};
 
+use crate::commands::bench::net as bench;
 use crate::home::Home;
 
-pub(crate) use networking::{LIMITED, NETWORK, Networking, RESOLVER};
+pub(crate) use networking::{
+    LIMITED, NET_BANDWIDTH, NET_CONNECTIONS, NET_TOTAL, NETWORK, Networking, RESOLVER,
+};
 pub(crate) use options::{Access, IdBlock, Lifetime, Names, Options};
+pub(crate) use previewing::{PREVIEW, Previewing};
 pub(crate) use secret_key::{SECRET_KEY, SecretKey, TRUST, Trust};
 
 /// First arguments that make this binary another process than the command line.
 const KEEPER: &str = "__keeper";
 const LAUNCHER: &str = "__launcher";
-const NETWORK_PROCESS: &str = "__network";
+pub(crate) const NETWORK_PROCESS: &str = "__network";
 const OPENER: &str = "__opener";
 const DAEMON: &str = "__daemon";
 
@@ -60,6 +65,7 @@ pub(crate) fn inner_process() -> Option<ExitCode> {
         NETWORK_PROCESS => Some(network::run()),
         OPENER => Some(opener::run()),
         DAEMON => Some(daemon::run()),
+        bench::PEER => Some(bench::run_peer()),
         _ => None,
     }
 }

@@ -4,7 +4,10 @@
 //! implements this, and never trusted by whoever calls it. A call on a sandbox that died gives
 //! [`crate::Kind::Unavailable`].
 
+use std::io;
+use std::num::NonZeroU16;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::Stream as AsyncStream;
@@ -37,6 +40,19 @@ pub trait InputSink: Send {
     fn send(&mut self, input: ProcessInput) -> BoxFuture<'_, Result<()>>;
 }
 
+/// One connection to a port inside: bytes both ways, each with an end of its own.
+///
+/// The shape is that of every runtime's streams, so that each can wrap it. A side that is slow
+/// holds back the other. Dropping it cuts the connection.
+pub trait PortStream: Send + Unpin {
+    /// Reads into `room`; nothing read is the end.
+    fn poll_read(&mut self, context: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>>;
+    /// Writes some of `bytes`.
+    fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
+    /// Says that nothing more is written; reading goes on.
+    fn poll_finish(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
 /// Reads kept output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadOutput {
@@ -66,6 +82,10 @@ pub trait Guest: Send + Sync {
     fn executions(&self) -> BoxFuture<'_, Result<Vec<Execution>>>;
     /// The first of `programs` that the sandbox's PATH has, as an absolute path.
     fn find_program(&self, programs: &[&str]) -> BoxFuture<'_, Result<Option<String>>>;
+
+    /// Connects to a port of the sandbox's own loopback; [`crate::Kind::NotFound`] when nothing
+    /// listens there.
+    fn dial(&self, port: NonZeroU16) -> BoxFuture<'_, Result<Box<dyn PortStream>>>;
 
     /// What is at a path; links are not followed.
     fn stat(&self, path: &GuestPath) -> BoxFuture<'_, Result<FileEntry>>;

@@ -11,6 +11,7 @@ pub mod image;
 pub mod isolation;
 pub mod lifecycle;
 pub mod network;
+pub mod preview;
 pub mod sandbox;
 pub mod secret;
 

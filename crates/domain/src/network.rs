@@ -5,6 +5,7 @@
 //! order. What is not public opens for a rule alone that names both its addresses and its ports.
 
 mod address;
+mod allowance;
 mod choice;
 mod connection;
 mod name;
@@ -18,8 +19,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use address::{Special, reached, special};
+pub use allowance::{Allowance, Ceilings, Terms, Traffic};
 pub use choice::Choice;
-pub use connection::{Allowance, Connection, Judgement, Traffic};
+pub use connection::{Connection, Judgement, Report};
 pub use name::{DomainName, Pattern};
 pub use preset::{LIMITED, limited};
 pub use rule::{Block, Effect, Ports, Rule, Target};

@@ -12,7 +12,7 @@ use crate::guest::{ByteStream, Guest};
 use crate::image::Image;
 use crate::isolation::{Enforcement, Host};
 use crate::lifecycle::Cause;
-use crate::network::{Connection, Pattern, Policy, Traffic};
+use crate::network::{Pattern, Report, Terms, Traffic};
 use crate::sandbox::{Millis, Spec, Usage};
 use crate::secret::{Given, Sealed, SecretName, Value};
 use crate::{ImageName, Result, SandboxId};
@@ -57,12 +57,14 @@ pub trait Provider: Send + Sync {
         spec: &'a Spec,
         secrets: &'a [Given],
     ) -> BoxFuture<'a, Result<Running>>;
-    /// Starts a stopped sandbox from its saved layer, with these secrets.
+    /// Starts a stopped sandbox from its saved layer, with these secrets. `before` is what its
+    /// network has moved.
     fn start<'a>(
         &'a self,
         id: &'a SandboxId,
         spec: &'a Spec,
         secrets: &'a [Given],
+        before: &'a Traffic,
     ) -> BoxFuture<'a, Result<Running>>;
     /// Ends every process and saves the layer to disk before it answers; within ten seconds.
     fn stop<'a>(&'a self, id: &'a SandboxId, spec: &'a Spec) -> BoxFuture<'a, Result<()>>;
@@ -74,9 +76,9 @@ pub trait Provider: Send + Sync {
     fn died<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Cause>;
     /// The inside of a running sandbox; connects only when it is used.
     fn guest(&self, id: &SandboxId) -> Arc<dyn Guest>;
-    /// Puts another policy in force for a running sandbox. Connections that no longer fit are cut
-    /// before it answers.
-    fn set_network<'a>(&'a self, id: &'a SandboxId, to: &'a Policy) -> BoxFuture<'a, Result<()>>;
+    /// Puts other terms in force for the network of a running sandbox. Connections that no longer
+    /// fit are cut before it answers.
+    fn set_network<'a>(&'a self, id: &'a SandboxId, to: &'a Terms) -> BoxFuture<'a, Result<()>>;
     /// Seals a value for a secret of this name and these hosts: with another name or another host
     /// it cannot be opened.
     fn seal_secret<'a>(
@@ -89,13 +91,13 @@ pub trait Provider: Send + Sync {
     fn set_secrets<'a>(
         &'a self,
         id: &'a SandboxId,
-        spec: &'a Spec,
         secrets: &'a [Given],
     ) -> BoxFuture<'a, Result<()>>;
     /// What a running sandbox has moved; none for one without a network.
     fn traffic<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<Option<Traffic>>>;
-    /// Waits for connections of a sandbox that are over or were refused. One caller at a time.
-    fn connections(&self) -> BoxFuture<'_, (SandboxId, Vec<Connection>)>;
+    /// Waits for what there is to tell of a sandbox's network: connections that are over or were
+    /// refused, and what was moved. One caller at a time.
+    fn report(&self) -> BoxFuture<'_, (SandboxId, Report)>;
     /// What a running sandbox uses now.
     fn usage<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<Usage>>;
 

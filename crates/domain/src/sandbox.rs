@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::isolation::{Control, Enforcement};
 use crate::language::Language;
 use crate::lifecycle::{Cause, State};
-use crate::network::Policy;
+use crate::network::{Allowance, Policy};
+use crate::preview::Previews;
 use crate::secret::Grant;
 use crate::{Error, GuestPath, ImageName, Result, SandboxId, SandboxName};
 
@@ -43,6 +44,12 @@ pub struct Spec {
     /// The secrets that it can use; their values are never part of it.
     #[serde(default)]
     pub secrets: Vec<Grant>,
+    /// Who may visit its ports.
+    #[serde(default)]
+    pub previews: Previews,
+    /// How much its network may carry.
+    #[serde(default = "Allowance::of_old_records")]
+    pub allowance: Allowance,
     /// Limits and walls without which it must not start.
     pub require: Vec<Control>,
 }

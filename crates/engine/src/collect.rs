@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::gate::clipped;
 use crate::output::{Shaper, show};
 use crate::run::Handle;
-use crate::{Deadlines, HIGHEST_MAX_CHARS, Run, Shown};
+use crate::{Deadlines, HIGHEST_MAX_CHARS, PreviewLink, Run, Shown};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// How long the end of a killed command is waited for.
@@ -96,6 +96,8 @@ pub struct Outcome {
     pub plots: Vec<Plot>,
     /// Connections of the sandbox that were refused since the start.
     pub refusals: Vec<Connection>,
+    /// Ports that somebody began to listen on, with links, when it goes on; each is told once.
+    pub previews: Vec<PreviewLink>,
     /// When the sandbox stops and goes if nothing happens.
     pub deadlines: Deadlines,
     /// When this was true.
@@ -130,6 +132,10 @@ impl Run {
         if status == Status::Running || stdout.truncated || stderr.truncated {
             self.lease.keep_output();
         }
+        let previews = match status {
+            Status::Running => self.engine.new_previews(&self.who, &self.inside.seat).await,
+            Status::Finished => Vec::new(),
+        };
         Ok(Outcome {
             sandbox: self.sandbox.clone(),
             execution_id: self.execution_id.clone(),
@@ -141,6 +147,7 @@ impl Run {
             stderr,
             plots,
             refusals,
+            previews,
             deadlines: self.inside.seat.deadlines(),
             at,
         })

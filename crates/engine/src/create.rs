@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use infield_domain::lifecycle::{Cause, Reason, State};
-use infield_domain::network::Policy;
+use infield_domain::network::{Allowance, Policy};
 use infield_domain::sandbox::{Sandbox, Spec, WORKING_DIRECTORY};
 use infield_domain::secret::Grant;
 use infield_domain::{Error, GuestPath, ImageName, Permission, Principal, Result};
@@ -63,6 +63,7 @@ impl Engine {
         }
         let policy = self.settle_network(create.network.clone())?;
         check(&create, &policy)?;
+        let allowance = create.ceilings.settle(self.settings().allowance)?;
         if let Some(image) = create.image.as_ref().filter(|image| image.as_str() != ImageName::HOST)
         {
             self.require_image(image).await?;
@@ -71,7 +72,7 @@ impl Engine {
         let git = create.git.clone();
         let around = (&policy, &create.environment);
         let secrets = self.grants(who, &create.secrets, around).await?;
-        let mut sandbox = self.new_record(who, create, (policy, secrets));
+        let mut sandbox = self.new_record(who, create, (policy, allowance, secrets));
         for _ in 0..NAME_TRIES {
             let (driver, seat) = Driver::new(self, sandbox.clone(), once);
             match self.registry().insert(&seat, self.settings().max_sandboxes) {
@@ -90,7 +91,7 @@ impl Engine {
         &self,
         who: &Principal,
         create: CreateSandbox,
-        (network, secrets): (Policy, Vec<Grant>),
+        (network, allowance, secrets): (Policy, Allowance, Vec<Grant>),
     ) -> Sandbox {
         let now = self.now();
         let spec = Spec {
@@ -105,6 +106,8 @@ impl Engine {
             resources: create.resources,
             network,
             secrets,
+            previews: infield_domain::preview::Previews::default(),
+            allowance,
             require: create.require,
         };
         Sandbox {
@@ -128,7 +131,8 @@ impl Engine {
         seat: Arc<Seat>,
         sandbox: Sandbox,
     ) -> Result<Arc<Seat>> {
-        let row = SandboxRow { sandbox, single_use: seat.single_use };
+        let traffic = seat.moved.get();
+        let row = SandboxRow { sandbox, single_use: seat.single_use, traffic };
         let recorded = self.records().call(move |store| store.insert_sandbox(&row));
         let (waiter, ready) = oneshot::channel();
         // The driver ends with the engine; nobody has to wait for it here.

@@ -10,11 +10,13 @@
 //! interrupts it. In a resting state it waits for a wish, a timer or a death. Provider calls are
 //! idempotent: one that failed because the provider was away is repeated.
 
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
 use infield_domain::lifecycle::{Cause, Event, Reason, State, next};
-use infield_domain::network::Policy;
+use infield_domain::network::{Terms, Traffic};
+use infield_domain::preview;
 use infield_domain::sandbox::Sandbox;
 use infield_domain::{Error, Kind, Result, SandboxId};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -23,7 +25,8 @@ use crate::activity::Activity;
 use crate::create::Use;
 use crate::driver::perform::{Performed, movement};
 use crate::driver::queue::{Pushed, Queue, Wish};
-use crate::network::Refusals;
+use crate::network::{Moved, NetworkChange, Refusals};
+use crate::previews::Visits;
 use crate::{Engine, schedule};
 
 mod perform;
@@ -32,17 +35,19 @@ pub(crate) mod queue;
 /// Whoever waits for a wish to be granted.
 pub(crate) type Waiter = oneshot::Sender<Result<Arc<Sandbox>>>;
 
-/// What a sandbox that rests or runs is changed to.
-#[derive(Debug)]
-pub(crate) enum Change {
-    /// This is what it may reach.
-    Network(Policy),
-    /// It can use its secrets as they are now.
-    Secrets,
-}
-
 /// Looks at the timers at least this often, since the host's clock may be set.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// What is changed about a sandbox while it rests or runs.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    /// What it may reach.
+    Network(NetworkChange),
+    /// Who may visit a port.
+    Preview(NonZeroU16, preview::Change),
+    /// What its secrets are, which changed.
+    Secrets,
+}
 
 /// A living sandbox, as everybody but its driver holds it.
 #[derive(Debug)]
@@ -54,7 +59,11 @@ pub(crate) struct Seat {
     pub(crate) activity: Activity,
     /// What its network refused lately.
     pub(crate) refusals: Refusals,
+    /// What its network has moved.
+    pub(crate) moved: Moved,
     wishes: mpsc::Sender<(Wish, Waiter)>,
+    /// What holds for its previews while the daemon lives.
+    pub(crate) visits: Visits,
     changes: mpsc::Sender<(Change, Waiter)>,
     view: watch::Receiver<Arc<Sandbox>>,
 }
@@ -63,6 +72,11 @@ impl Seat {
     /// The record as of now.
     pub(crate) fn sandbox(&self) -> Arc<Sandbox> {
         self.view.borrow().clone()
+    }
+
+    /// The record as it changes.
+    pub(crate) fn watch(&self) -> watch::Receiver<Arc<Sandbox>> {
+        self.view.clone()
     }
 
     /// The timers as of now.
@@ -85,21 +99,13 @@ impl Seat {
         }
     }
 
-    /// Asks the driver for another policy, and waits until it is in force.
-    pub(crate) async fn change_network(
-        &self,
-        policy: Policy,
-        limit: Duration,
-    ) -> Result<Arc<Sandbox>> {
-        self.change(Change::Network(policy), limit).await
-    }
-
-    /// Asks the driver to let a sandbox that runs use its secrets as they are now.
-    pub(crate) async fn renew_secrets(&self, limit: Duration) -> Result<Arc<Sandbox>> {
-        self.change(Change::Secrets, limit).await
-    }
-
-    async fn change(&self, change: Change, limit: Duration) -> Result<Arc<Sandbox>> {
+    /// Asks the driver for a change, and waits until it is in force.
+    pub(crate) async fn change(&self, change: Change, limit: Duration) -> Result<Arc<Sandbox>> {
+        let what = match &change {
+            Change::Network(_) => "network",
+            Change::Preview(_, _) => "preview",
+            Change::Secrets => "secrets",
+        };
         let (waiter, answer) = oneshot::channel();
         if self.changes.send((change, waiter)).await.is_err() {
             return Err(gone(&self.id));
@@ -108,7 +114,7 @@ impl Seat {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(gone(&self.id)),
             Err(_) => Err(Error::timeout(format!(
-                "sandbox `{}` is not changed after {} s",
+                "the {what} of sandbox `{}` is not changed after {} s",
                 self.id,
                 limit.as_secs()
             ))
@@ -152,7 +158,7 @@ pub(crate) struct Driver {
     sandbox: Sandbox,
     view: watch::Sender<Arc<Sandbox>>,
     inbox: mpsc::Receiver<(Wish, Waiter)>,
-    /// Policies that were asked for. They wait while the sandbox moves.
+    /// Changes that were asked for. They wait while the sandbox moves.
     changes: mpsc::Receiver<(Change, Waiter)>,
     queue: Queue<Waiter>,
     /// Who waits for the movement that goes on now.
@@ -162,6 +168,15 @@ pub(crate) struct Driver {
 impl Driver {
     /// Prepares a driver for a sandbox in whatever state it is recorded.
     pub(crate) fn new(engine: &Engine, sandbox: Sandbox, once: Use) -> (Self, Arc<Seat>) {
+        Self::with_traffic(engine, sandbox, (once, Traffic::default()))
+    }
+
+    /// The same for a sandbox whose network has moved something.
+    pub(crate) fn with_traffic(
+        engine: &Engine,
+        sandbox: Sandbox,
+        (once, traffic): (Use, Traffic),
+    ) -> (Self, Arc<Seat>) {
         let (wishes, inbox) = mpsc::channel(64);
         let (asked, changes) = mpsc::channel(8);
         let (view, reader) = watch::channel(Arc::new(sandbox.clone()));
@@ -171,6 +186,8 @@ impl Driver {
             single_use: once == Use::Single,
             activity: Activity::new(sandbox.active_at),
             refusals: Refusals::default(),
+            visits: Visits::default(),
+            moved: Moved::new(traffic),
             wishes,
             changes: asked,
             view: reader,
@@ -242,10 +259,10 @@ impl Driver {
                 Some((wish, waiter)) => self.receive(wish, waiter),
                 None => return false,
             },
-            Some((change, waiter)) = self.changes.recv() => match change {
-                Change::Network(policy) => self.change_network(policy, waiter).await,
-                Change::Secrets => self.renew_secrets(waiter).await,
-            },
+            Some((change, waiter)) = self.changes.recv() => {
+                let changed = self.change(change).await;
+                reply(waiter, changed.map(|()| Arc::new(self.sandbox.clone())));
+            }
             cause = provider.died(&seat.id), if running => self.step(Event::Died(cause)),
             () = seat.activity.rested.notified() => {}
             () = tokio::time::sleep(until_next) => self.on_timer(),
@@ -253,30 +270,39 @@ impl Driver {
         true
     }
 
-    /// Records a policy, once it is in force where it has to be.
-    async fn change_network(&mut self, policy: Policy, waiter: Waiter) {
-        if self.sandbox.state == State::Running
-            && let Err(error) = self.engine.provider().set_network(&self.seat.id, &policy).await
-        {
-            return reply(waiter, Err(error));
+    /// Records a change, once it is in force where it has to be.
+    async fn change(&mut self, change: Change) -> Result<()> {
+        match change {
+            Change::Network(change) => self.change_network(change).await?,
+            Change::Preview(port, change) => self.sandbox.spec.previews.change(port, change)?,
+            Change::Secrets => return self.renew_secrets().await,
         }
-        self.sandbox.spec.network = policy;
         self.sandbox.changed_at = self.engine.now();
         self.publish();
-        reply(waiter, Ok(Arc::new(self.sandbox.clone())));
+        Ok(())
     }
 
-    async fn renew_secrets(&mut self, waiter: Waiter) {
-        let renewed = async {
-            if self.sandbox.state == State::Running {
-                let given = self.engine.still_given(&self.sandbox.spec.secrets).await?;
-                let provider = self.engine.provider();
-                provider.set_secrets(&self.seat.id, &self.sandbox.spec, &given).await?;
-            }
-            Ok(Arc::new(self.sandbox.clone()))
+    async fn change_network(&mut self, change: NetworkChange) -> Result<()> {
+        let spec = &self.sandbox.spec;
+        let terms = Terms {
+            allowance: change.ceilings.settle(spec.allowance)?,
+            policy: change.policy.unwrap_or_else(|| spec.network.clone()),
+            before: self.seat.moved.get(),
         };
-        let renewed = renewed.await;
-        reply(waiter, renewed);
+        if self.sandbox.state == State::Running {
+            self.engine.provider().set_network(&self.seat.id, &terms).await?;
+        }
+        self.sandbox.spec.network = terms.policy;
+        self.sandbox.spec.allowance = terms.allowance;
+        Ok(())
+    }
+
+    async fn renew_secrets(&self) -> Result<()> {
+        if self.sandbox.state != State::Running {
+            return Ok(());
+        }
+        let given = self.engine.still_given(&self.sandbox.spec.secrets).await?;
+        self.engine.provider().set_secrets(&self.seat.id, &given).await
     }
 
     fn until_next(&self) -> Duration {

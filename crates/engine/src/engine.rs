@@ -7,11 +7,12 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use infield_domain::isolation::Check;
 use infield_domain::lifecycle::{Cause, Reason, State};
-use infield_domain::network::{self, Policy, Rule};
+use infield_domain::network::{self, Allowance, Policy, Rule};
+use infield_domain::preview::Origin;
 use infield_domain::provider::Provider;
 use infield_domain::sandbox::Millis;
 use infield_domain::{Error, Permission, Principal, Result};
-use infield_store::Store;
+use infield_store::{PreviewKey, Store};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -35,10 +36,14 @@ pub struct Settings {
     pub max_sandboxes: u32,
     /// What a sandbox may reach when its maker does not say.
     pub network: Policy,
+    /// How much a sandbox's network may carry when its maker does not say.
+    pub allowance: Allowance,
     /// The rules behind `limited`.
     pub limited: Arc<[Rule]>,
     /// What is to be said of the host besides what the provider finds.
     pub checks: Vec<Check>,
+    /// Where previews are found, if this server has any.
+    pub previews: Option<Origin>,
     /// Tells the time, in milliseconds since the Unix epoch.
     pub clock: Arc<dyn Fn() -> Millis + Send + Sync>,
 }
@@ -53,8 +58,10 @@ impl Settings {
         Self {
             max_sandboxes: 10_000,
             network: Policy::Limited,
+            allowance: Allowance::DEFAULT,
             limited: network::limited(network::LIMITED).expect("the preset is tested").into(),
             checks: Vec::new(),
+            previews: None,
             clock: Arc::new(clock),
         }
     }
@@ -78,6 +85,7 @@ pub struct Engine {
 struct Inner {
     settings: Settings,
     provider: Arc<dyn Provider>,
+    preview_key: PreviewKey,
     records: Records,
     registry: Registry,
     images: Images,
@@ -99,6 +107,7 @@ impl Engine {
         let inner = Inner {
             settings,
             provider,
+            preview_key: store.preview_key(),
             records: Records::open(store)?,
             registry: Registry::default(),
             images: Images::default(),
@@ -200,6 +209,10 @@ impl Engine {
 
     pub(crate) fn provider(&self) -> &Arc<dyn Provider> {
         &self.inner.provider
+    }
+
+    pub(crate) fn preview_key(&self) -> &PreviewKey {
+        &self.inner.preview_key
     }
 
     pub(crate) fn records(&self) -> &Records {

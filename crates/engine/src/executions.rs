@@ -15,7 +15,7 @@ use crate::lease::{Followed, Lease, lost};
 use crate::output::whole_length;
 use crate::run::Handle;
 use crate::sandboxes::masked;
-use crate::{Engine, Run};
+use crate::{Engine, PreviewLink, Run};
 
 /// How long a reader can wait.
 const LONGEST_WAIT_MS: u64 = 50_000;
@@ -61,6 +61,8 @@ pub struct Output {
     pub next_offset: u64,
     /// Bytes that the stream has had in all.
     pub total: u64,
+    /// Ports that somebody began to listen on, with links; each is told once.
+    pub previews: Vec<PreviewLink>,
 }
 
 /// Which command to follow, and from where.
@@ -121,6 +123,7 @@ impl Engine {
         }
         let place = self.place_of(who, &request.execution).await?;
         let sandbox_id = place.record.sandbox_id.clone();
+        let seat = place.inside.as_ref().map(|inside| inside.seat.clone());
         let stream = request.stream;
         let read = ReadOutput {
             id: request.execution,
@@ -142,7 +145,11 @@ impl Engine {
         let data = page.data.slice(..whole);
         let next_offset = page.offset.saturating_add(data.len() as u64);
         let (offset, total, execution) = (page.offset, page.total, page.execution);
-        Ok(Output { sandbox_id, execution, stream, offset, data, next_offset, total })
+        let previews = match seat.filter(|_| execution.ending.is_none()) {
+            Some(seat) => self.new_previews(who, &seat).await,
+            None => Vec::new(),
+        };
+        Ok(Output { sandbox_id, execution, stream, offset, data, next_offset, total, previews })
     }
 
     async fn read_inside(&self, place: &Place, read: ReadOutput) -> Result<OutputPage> {
@@ -192,6 +199,7 @@ impl Engine {
             sandbox,
             execution_id: attach.execution,
             engine: self.clone(),
+            who: who.clone(),
             process: Process { events, input: process.input },
             lease,
             inside: handle,

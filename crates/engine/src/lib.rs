@@ -42,6 +42,11 @@ pub mod toolbox;
 mod network;
 pub use network::{Refused, destination, refused_sentence};
 
+mod previews;
+pub use previews::{
+    Lifetime, LinkPreview, Port, PreviewLink, PreviewPass, Proof, VISITS_OF_ONE_SANDBOX, Visit,
+};
+
 mod audit;
 pub use audit::{AuditVerdict, ListAudit};
 mod host;

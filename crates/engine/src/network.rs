@@ -8,12 +8,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use infield_domain::network::{Choice, Connection, Judgement, Policy};
+use infield_domain::network::{
+    Allowance, Ceilings, Choice, Connection, Judgement, Policy, Report, Traffic,
+};
 use infield_domain::sandbox::{Millis, Sandbox};
 use infield_domain::secret::STRAY;
 use infield_domain::{Permission, Principal, Result, SandboxId};
 
-use crate::driver::Seat;
+use crate::driver::{Change, Seat};
 use crate::sandboxes::masked;
 use crate::{Engine, Run};
 
@@ -53,6 +55,39 @@ impl Refusals {
     }
 }
 
+/// What the network of one sandbox has moved since the sandbox was made, as last told.
+#[derive(Debug, Default)]
+pub(crate) struct Moved(Mutex<Traffic>);
+
+impl Moved {
+    pub(crate) fn new(traffic: Traffic) -> Self {
+        Self(Mutex::new(traffic))
+    }
+
+    pub(crate) fn get(&self) -> Traffic {
+        *self.lock()
+    }
+
+    /// Takes what was told, and gives what counts: whichever is later.
+    fn tell(&self, told: Traffic) -> Traffic {
+        let mut known = self.lock();
+        *known = known.later(told);
+        *known
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Traffic> {
+        // Nothing in a critical section can panic half-way, so the counts are whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is to be another way in a sandbox's network. What is not named stays.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NetworkChange {
+    pub(crate) policy: Option<Policy>,
+    pub(crate) ceilings: Ceilings,
+}
+
 /// What a sandbox's network refuses from some moment on.
 #[derive(Clone)]
 pub struct Refused {
@@ -88,7 +123,10 @@ impl Engine {
         let subject = found.as_ref().map_or(reference.to_owned(), |seat| seat.id.to_string());
         let result = match found {
             Ok(seat) => match self.settle_network(choice) {
-                Ok(policy) => seat.change_network(policy, CHANGE_LIMIT).await,
+                Ok(policy) => {
+                    let change = NetworkChange { policy: Some(policy), ..NetworkChange::default() };
+                    seat.change(Change::Network(change), CHANGE_LIMIT).await
+                }
                 Err(error) => Err(error),
             },
             Err(error) => Err(error),
@@ -98,37 +136,74 @@ impl Engine {
         Ok(masked(&sandbox))
     }
 
+    /// Puts other ceilings in force for the network of a sandbox. Needs `manage`.
+    pub async fn limit_network(
+        &self,
+        who: &Principal,
+        reference: &str,
+        ceilings: Ceilings,
+    ) -> Result<Sandbox> {
+        let found =
+            who.require(Permission::Manage).and_then(|()| self.registry().find(who, reference));
+        let subject = found.as_ref().map_or(reference.to_owned(), |seat| seat.id.to_string());
+        let change = Change::Network(NetworkChange { policy: None, ceilings });
+        let result = match found {
+            Ok(seat) => seat.change(change, CHANGE_LIMIT).await,
+            Err(error) => Err(error),
+        };
+        let words = |done: &Arc<Sandbox>| ceilings_line(&done.spec.allowance);
+        let detail = result.as_ref().map_or(String::new(), words);
+        let sandbox = self.noted(who, ("network.limit", &subject, &detail), result)?;
+        Ok(masked(&sandbox))
+    }
+
     /// The policy that is meant by what somebody asked for.
     pub(crate) fn settle_network(&self, choice: Choice) -> Result<Policy> {
         choice.settle(&self.settings().network, &self.settings().limited)
     }
 
-    /// Takes what the provider tells of connections, until the engine ends.
-    pub(crate) async fn follow_connections(&self) {
+    /// Takes what the provider tells of networks, until the engine ends.
+    pub(crate) async fn follow_networks(&self) {
         loop {
-            let (id, connections) = tokio::select! {
-                told = self.provider().connections() => told,
+            let (id, report) = tokio::select! {
+                told = self.provider().report() => told,
                 () = self.stopping().cancelled() => return,
             };
-            self.take_connections(&id, connections);
+            self.take_report(&id, report);
         }
     }
 
-    fn take_connections(&self, id: &SandboxId, connections: Vec<Connection>) {
+    fn take_report(&self, id: &SandboxId, Report { connections, traffic }: Report) {
         let seat = self.registry().by_id(id);
+        if let Some(seat) = &seat {
+            let (id, traffic) = (id.clone(), seat.moved.tell(traffic));
+            self.records().post("traffic", move |store| store.set_traffic(&id, &traffic));
+        }
         for connection in connections {
-            let outcome = match connection.judgement {
-                Judgement::Allowed => "ok",
-                Judgement::Refused => "denied",
-                Judgement::Cut => "cut",
+            let (outcome, is_told) = match connection.judgement {
+                Judgement::Allowed => ("ok", false),
+                Judgement::Refused => ("denied", true),
+                Judgement::Cut => ("cut", false),
+                Judgement::Exceeded => ("limit", true),
             };
             let who = Principal::system();
             self.note_outcome(&who, CONNECT, id.as_str(), &line(&connection), outcome);
-            if let (Judgement::Refused, Some(seat)) = (connection.judgement, &seat) {
+            if let (true, Some(seat)) = (is_told, &seat) {
                 seat.refusals.remember(connection);
             }
         }
     }
+}
+
+/// Ceilings as the trail has them.
+fn ceilings_line(allowance: &Allowance) -> String {
+    let Allowance { connections, bytes_per_second, total_bytes } = allowance;
+    let or_any = |count: &Option<u64>| count.map_or("any".to_owned(), |count| count.to_string());
+    format!(
+        "{connections} connections, {} bytes a second, {} bytes in all",
+        or_any(bytes_per_second),
+        or_any(total_bytes)
+    )
 }
 
 /// A connection as the trail has it.
@@ -159,24 +234,34 @@ pub fn destination(connection: &Connection) -> String {
 /// What a sandbox's network refused, and how a person can allow it; none when nothing was.
 pub fn refused_sentence(sandbox: &Sandbox, refusals: &[Connection]) -> Option<String> {
     let is_stray = |refusal: &&Connection| refusal.reason.starts_with(STRAY);
-    let (stray, closed): (Vec<_>, Vec<_>) = refusals.iter().partition(is_stray);
-    let mut sentences: Vec<String> = stray
-        .iter()
-        .map(|refusal| {
-            format!("A request to {} was refused: {}.", destination(refusal), refusal.reason)
-        })
-        .collect();
-    sentences.sort();
-    sentences.dedup();
-    let mut all: Vec<String> = closed.into_iter().map(destination).collect();
-    all.sort();
-    all.dedup();
-    if let Some(first) = all.first() {
+    let (stray, others): (Vec<_>, Vec<_>) = refusals.iter().partition(is_stray);
+    let is_exceeded = |one: &&Connection| one.judgement == Judgement::Exceeded;
+    let (exceeded, closed): (Vec<_>, Vec<_>) = others.into_iter().partition(is_exceeded);
+    let once = |mut all: Vec<String>| {
+        all.sort();
+        all.dedup();
+        all
+    };
+    let told = |one: &&Connection| {
+        format!("A request to {} was refused: {}.", destination(one), one.reason)
+    };
+    let mut sentences = once(stray.iter().map(told).collect());
+    let closed = once(closed.into_iter().map(destination).collect());
+    if let Some(first) = closed.first() {
         sentences.push(format!(
             "The network `{}` refused {}. Ask the user before anything else; they can allow it \
              with `infield net allow {} {first}`.",
             sandbox.spec.network.as_str(),
-            all.join(", "),
+            closed.join(", "),
+            sandbox.spec.name
+        ));
+    }
+    if let Some(one) = exceeded.last() {
+        sentences.push(format!(
+            "The network stopped {}: {}. Ask the user before anything else; they can raise the \
+             ceiling with `infield net limit {}`.",
+            destination(one),
+            one.reason,
             sandbox.spec.name
         ));
     }

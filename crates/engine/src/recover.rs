@@ -30,9 +30,10 @@ use infield_store::{ExecutionRow, SandboxRow, Store};
 
 use crate::create::Use;
 use crate::driver::queue::Wish;
-use crate::driver::{Driver, Seat};
+use crate::driver::{Change, Driver, Seat};
 use crate::gate::clipped;
 use crate::lease::{Lease, Tenancy, lost, outcome_word};
+use crate::network::NetworkChange;
 use crate::{Engine, schedule};
 
 /// Sandboxes that are brought in order at the same time.
@@ -146,19 +147,19 @@ impl Engine {
         stream::iter(strangers).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
         executions.into_values().flatten().for_each(|row| self.record_lost(row, None));
         let engine = self.clone();
-        drop(self.spawn(async move { engine.follow_connections().await }));
+        drop(self.spawn(async move { engine.follow_networks().await }));
         self.set_ready();
         Ok(())
     }
 
     async fn recover_one(&self, one: Recovery) {
         let Recovery { row, found, open } = one;
-        let SandboxRow { sandbox, single_use } = row;
+        let SandboxRow { sandbox, single_use, traffic } = row;
         let open = open.unwrap_or_default();
         let begin = beginning(sandbox.state, found);
         self.clear(&sandbox, begin.clear).await;
-        let (mut driver, seat) =
-            Driver::new(self, sandbox, if single_use { Use::Single } else { Use::Many });
+        let once = if single_use { Use::Single } else { Use::Many };
+        let (mut driver, seat) = Driver::with_traffic(self, sandbox, (once, traffic));
         if let Err(_taken) = self.registry().insert(&seat, u32::MAX) {
             // The database keeps names and keys unique; this is a fault of ours.
             tracing::error!(id = %seat.id, "two records of one name");
@@ -189,13 +190,13 @@ impl Engine {
         let sandbox = seat.sandbox();
         if sandbox.state == State::Running {
             if !sandbox.spec.secrets.is_empty()
-                && let Err(error) = seat.renew_secrets(OVERDUE_LIMIT).await
+                && let Err(error) = seat.change(Change::Secrets, OVERDUE_LIMIT).await
             {
                 tracing::warn!(id = %seat.id, %error, "a sandbox is without its secrets");
             }
             // The network process may be a new one, that knows nothing of this sandbox yet.
-            let policy = sandbox.spec.network.clone();
-            if let Err(error) = seat.change_network(policy, OVERDUE_LIMIT).await {
+            let change = Change::Network(NetworkChange::default());
+            if let Err(error) = seat.change(change, OVERDUE_LIMIT).await {
                 tracing::warn!(id = %seat.id, %error, "a sandbox is without its network");
             }
         }

@@ -126,6 +126,7 @@ pub struct Run {
     /// Whether the sandbox is deleted after the end.
     pub temporary: bool,
     pub(crate) engine: Engine,
+    pub(crate) who: Principal,
     pub(crate) process: Process,
     pub(crate) lease: Arc<Lease>,
     pub(crate) inside: Handle,
@@ -257,6 +258,7 @@ impl Engine {
             execution_id: execution.id,
             temporary,
             engine: self.clone(),
+            who: who.clone(),
             process: Process { events, input: process.input },
             lease,
             inside: handle,

@@ -9,7 +9,7 @@ use infield_domain::command::Execution;
 use infield_domain::isolation::Control;
 use infield_domain::language::Language;
 use infield_domain::lifecycle::{Cause, Reason, State};
-use infield_domain::network::{Choice, Connection, Traffic};
+use infield_domain::network::{Ceilings, Choice, Connection, Traffic};
 use infield_domain::sandbox::{Millis, Resources, Retention, Sandbox, Usage};
 use infield_domain::secret::Wanted;
 use infield_domain::{Error, GuestPath, ImageName, Permission, Principal, Result, SandboxName};
@@ -53,6 +53,8 @@ pub struct CreateSandbox {
     pub network: Choice,
     /// The secrets that it can use.
     pub secrets: Vec<Wanted>,
+    /// How much its network may carry; the server's settings where nothing is said.
+    pub ceilings: Ceilings,
     /// Controls without which it must not start.
     pub require: Vec<Control>,
     /// A repository to bring in; refused for a sandbox without a network.
@@ -76,6 +78,7 @@ impl CreateSandbox {
             resources: Resources::DEFAULT,
             network: Choice::default(),
             secrets: Vec::new(),
+            ceilings: Ceilings::default(),
             require: Vec::new(),
             git: None,
             request_key: None,
@@ -250,7 +253,7 @@ impl Engine {
         };
         let traffic = match sandbox.state {
             State::Running => self.provider().traffic(&seat.id).await.unwrap_or_default(),
-            _ => None,
+            _ => Some(seat.moved.get()).filter(|moved| *moved != Traffic::default()),
         };
         let records = self.executions_of(&seat).await?;
         let executions = records.into_iter().map(|record| record.execution).collect();

@@ -15,7 +15,7 @@ use infield_domain::{Error, Kind, Permission, Principal, Result};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::driver::Seat;
+use crate::driver::{Change, Seat};
 use crate::gate::clipped;
 use crate::{Engine, names};
 
@@ -109,7 +109,7 @@ impl Engine {
             sandbox.state == State::Running && grants.iter().any(|grant| grant.secret == *name)
         };
         for seat in self.registry().all().into_iter().filter(has) {
-            seat.renew_secrets(CHANGE_LIMIT).await?;
+            seat.change(Change::Secrets, CHANGE_LIMIT).await?;
         }
         Ok(())
     }

@@ -150,6 +150,7 @@ impl Asker {
             Answer::Failed(failure) => Err(failure.message.into()),
             Answer::Done
             | Answer::Started(_)
+            | Answer::Wired
             | Answer::Host(_)
             | Answer::Usage(_)
             | Answer::Inventory { .. }

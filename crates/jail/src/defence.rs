@@ -91,6 +91,14 @@ defences! {
     Landing = "landing",
     /// Each sandbox's user namespace belongs to an id of its own.
     NamespaceOwner = "namespace_owner",
+    /// The network namespace belongs to the host's user namespace.
+    NetworkOwner = "network_owner",
+    /// Addresses that are nobody's do not answer an echo request.
+    Echo = "echo",
+    /// The launcher keeps a duplicate of each socket that it handed out.
+    Duplicates = "duplicates",
+    /// The policy of the sandbox's record is what the network process is told (kept by the daemon).
+    Policy = "policy",
 }
 
 /// The walls that this process leaves out.

@@ -81,6 +81,8 @@ const FIRST_TOKEN: u64 = 2;
 /// How long nobody must have wanted anything before the next start's needs are made: whoever was
 /// answered last has work to do on the same processors, Python's own start for one.
 const QUIET: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+/// The same where whoever was answered last is gone already, as after a single command.
+const QUIET_AGAIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
 /// How long an unremovable group rests before the next try.
 const RETRY: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 /// How often it is tried.
@@ -153,6 +155,8 @@ struct Launcher {
     keeper: OwnedFd,
     epoll: OwnedFd,
     sandboxes: BTreeMap<String, Sandbox>,
+    /// The sandbox that was asked for last.
+    started_last: String,
     watched: BTreeMap<u64, Watched>,
     next_token: u64,
     leftovers: Vec<Leftover>,
@@ -169,6 +173,7 @@ impl Launcher {
             keeper: settings.keeper,
             epoll,
             sandboxes: BTreeMap::new(),
+            started_last: String::new(),
             watched: BTreeMap::new(),
             next_token: FIRST_TOKEN,
             leftovers: Vec::new(),
@@ -184,13 +189,18 @@ impl Launcher {
         epoll::add(&self.epoll, descriptor, data, epoll::EventFlags::IN).at("watch a descriptor")
     }
 
+    /// How long nobody must want anything before the next start is prepared.
+    fn quiet(&self) -> &'static Timespec {
+        if self.sandboxes.contains_key(&self.started_last) { &QUIET } else { &QUIET_AGAIN }
+    }
+
     fn serve(&mut self) -> Outcome<()> {
         let mut events = Vec::with_capacity(64);
         loop {
             // A first process makes its mounts now, under locks that this would contend for, and
             // the launcher has to be free when it is ready.
             let may_prepare = !self.is_starting() && !self.host.is_prepared();
-            if may_prepare && self.wait(&mut events, Some(&QUIET))? == 0 {
+            if may_prepare && self.wait(&mut events, Some(self.quiet()))? == 0 {
                 self.host.prepare_spare();
                 self.try_leftovers();
                 continue;

@@ -16,7 +16,7 @@ mod plan;
 mod apply;
 mod capability;
 mod cgroup;
-mod defence;
+pub mod defence;
 mod maps;
 mod network;
 mod owner;

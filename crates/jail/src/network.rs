@@ -28,6 +28,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType, UnshareFlags};
 
+use crate::defence::{Defence, Without};
 use crate::failure::{At, Outcome, refused};
 use crate::request::Network;
 use crate::sys;
@@ -51,6 +52,11 @@ impl Namespace {
         if self.wires.is_some() { Network::Wired } else { Network::Loopback }
     }
 
+    /// What a wired one has.
+    pub(crate) fn wires(&self) -> Option<&Wires> {
+        self.wires.as_ref()
+    }
+
     /// Lets go of the namespace and keeps its wires, which keep it too.
     pub(crate) fn into_wires(self) -> Option<Wires> {
         self.wires
@@ -59,25 +65,30 @@ impl Namespace {
 
 /// The namespace that the launcher itself lives in.
 #[derive(Debug)]
-pub(crate) struct Home(OwnedFd);
+pub(crate) struct Home {
+    own: OwnedFd,
+    without: Without,
+}
 
 impl Home {
     /// Remembers where the caller is now.
-    pub(crate) fn open() -> Outcome<Self> {
-        current().map(Self).at("open the network namespace")
+    pub(crate) fn open(without: &Without) -> Outcome<Self> {
+        let own = current().at("open the network namespace")?;
+        Ok(Self { own, without: without.clone() })
     }
 
     /// Makes a namespace, and comes back.
     pub(crate) fn make(&self, kind: Network) -> Outcome<Namespace> {
         sys::unshare(UnshareFlags::NEWNET).at("make a network namespace")?;
-        let made = prepare(kind).at("prepare the network namespace").and_then(|()| {
-            let descriptor = current().at("open the new network namespace")?;
-            let wires = match kind {
-                Network::Loopback => None,
-                Network::Wired => Some(Wires::make(descriptor.as_fd())?),
-            };
-            Ok(Namespace { descriptor, wires })
-        });
+        let made =
+            prepare(kind, &self.without).at("prepare the network namespace").and_then(|()| {
+                let descriptor = current().at("open the new network namespace")?;
+                let wires = match kind {
+                    Network::Loopback => None,
+                    Network::Wired => Some(Wires::make(descriptor.as_fd())?),
+                };
+                Ok(Namespace { descriptor, wires })
+            });
         self.come_back()?;
         made
     }
@@ -111,13 +122,13 @@ impl Home {
     }
 
     fn is(&self, namespace: &OwnedFd) -> rustix::io::Result<bool> {
-        let (own, other) = (rustix::fs::fstat(&self.0)?, rustix::fs::fstat(namespace)?);
+        let (own, other) = (rustix::fs::fstat(&self.own)?, rustix::fs::fstat(namespace)?);
         Ok((own.st_dev, own.st_ino) == (other.st_dev, other.st_ino))
     }
 
     fn come_back(&self) -> Outcome<()> {
         let kind = Some(LinkNameSpaceType::Network);
-        rustix::thread::move_into_link_name_space(self.0.as_fd(), kind).at(LEAVE)
+        rustix::thread::move_into_link_name_space(self.own.as_fd(), kind).at(LEAVE)
     }
 }
 
@@ -141,12 +152,12 @@ const OWN: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 2);
 const OWN_SIX: Ipv6Addr = Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 2);
 
 /// Sets up the namespace that the caller is in.
-fn prepare(kind: Network) -> io::Result<()> {
+fn prepare(kind: Network, without: &Without) -> io::Result<()> {
     raise_loopback()?;
     let folder = settings()?;
     let more = match kind {
-        Network::Loopback => &[],
-        Network::Wired => SILENCE,
+        Network::Wired if without.keeps(Defence::Echo) => SILENCE,
+        Network::Loopback | Network::Wired => &[],
     };
     for (name, value) in SETTINGS.iter().chain(more) {
         crate::folders::write_value(folder.as_fd(), name, value)?;

@@ -225,7 +225,8 @@ pub(crate) fn namespaces(ids: IdShape, without: &Without) -> u64 {
         }
     }
     // With privilege the launcher is already in the sandbox's network namespace at this moment.
-    if ids == IdShape::Single && without.keeps(Defence::NetworkNamespace) {
+    let is_own = ids == IdShape::Single || !without.keeps(Defence::NetworkOwner);
+    if is_own && without.keeps(Defence::NetworkNamespace) {
         all |= libc::CLONE_NEWNET as u64;
     }
     all

@@ -144,6 +144,9 @@ pub enum Answer {
     /// TCP socket that gets its connections and the UDP socket that gets its questions for names.
     /// Neither blocks, and the launcher keeps both until the sandbox ends.
     Started(Started),
+    /// The wires of a wired sandbox that is on its way, as in [`Answer::Started`], which follows with
+    /// the same number. Nothing leaves the sandbox before somebody serves them.
+    Wired,
     /// What this host can enforce.
     Host(HostReport),
     /// What a sandbox uses.

@@ -48,6 +48,8 @@ struct Question {
     request: Arc<Request>,
     descriptor: Option<OwnedFd>,
     replies: oneshot::Sender<Outcome>,
+    /// Gets what comes ahead of the answer.
+    ahead: Option<oneshot::Sender<Reply>>,
 }
 
 /// What became of a question: every part of the answer, or the socket's end before it.
@@ -84,10 +86,37 @@ impl Launcher {
 
     /// As [`Launcher::ask`], for an answer of several parts.
     pub async fn ask_parts(&self, request: Request, limit: Duration) -> Result<Vec<Reply>> {
+        self.ask_again(request, limit, None).await
+    }
+
+    /// As [`Launcher::ask`]. `ahead` gets what the first launcher that is asked sends before its
+    /// answer, and is dropped with it.
+    pub async fn ask_ahead(
+        &self,
+        request: Request,
+        limit: Duration,
+        ahead: oneshot::Sender<Reply>,
+    ) -> Result<Reply> {
+        single(self.ask_again(request, limit, Some(ahead)).await?)
+    }
+
+    async fn ask_again(
+        &self,
+        request: Request,
+        limit: Duration,
+        mut ahead: Option<oneshot::Sender<Reply>>,
+    ) -> Result<Vec<Reply>> {
         let deadline = Instant::now() + limit;
         let request = Arc::new(request);
         loop {
-            if let Outcome::Answered(replies) = self.put(&request, None, deadline).await? {
+            let (replies, outcome) = oneshot::channel();
+            let question = Question {
+                request: request.clone(),
+                descriptor: None,
+                replies,
+                ahead: ahead.take(),
+            };
+            if let Outcome::Answered(replies) = self.put(question, outcome, deadline).await? {
                 return accept(replies);
             }
         }
@@ -101,7 +130,10 @@ impl Launcher {
         limit: Duration,
     ) -> Result<Reply> {
         let deadline = Instant::now() + limit;
-        match self.put(&Arc::new(request), Some(descriptor), deadline).await? {
+        let (replies, outcome) = oneshot::channel();
+        let (request, descriptor) = (Arc::new(request), Some(descriptor));
+        let question = Question { request, descriptor, replies, ahead: None };
+        match self.put(question, outcome, deadline).await? {
             Outcome::Answered(replies) => single(accept(replies)?),
             Outcome::Lost => Err(Error::unavailable("the launcher ended before it was done")
                 .with_hint("repeat the request")),
@@ -110,12 +142,10 @@ impl Launcher {
 
     async fn put(
         &self,
-        request: &Arc<Request>,
-        descriptor: Option<OwnedFd>,
+        question: Question,
+        outcome: oneshot::Receiver<Outcome>,
         deadline: Instant,
     ) -> Result<Outcome> {
-        let (replies, outcome) = oneshot::channel();
-        let question = Question { request: Arc::clone(request), descriptor, replies };
         let asked = timeout_at(deadline, async {
             let sent = self.questions.send(question).await;
             sent.map_err(|_| ended())?;
@@ -138,6 +168,7 @@ fn accept(replies: Vec<Reply>) -> Result<Vec<Reply>> {
         Answer::Failed(failure) => Err(convert::failure(failure)),
         Answer::Done
         | Answer::Started(_)
+        | Answer::Wired
         | Answer::Host(_)
         | Answer::Usage(_)
         | Answer::Inventory { .. }

@@ -10,16 +10,20 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use infield_domain::network::{Allowance, Connection, Policy, Traffic};
+use infield_domain::network::{Policy, Report, Terms, Traffic};
 use infield_domain::secret::Guarded;
 use infield_domain::{Error, Result, SandboxId};
+use infield_jail::defence::{Defence, Without};
 use infield_net::control::{Answer, Request, Settings};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::wires::Wires;
 
+use self::moved::Moved;
+
 mod link;
+mod moved;
 
 pub use link::Link;
 
@@ -37,20 +41,16 @@ pub(crate) struct Question {
     reply: oneshot::Sender<Answer>,
 }
 
-/// What a sandbox may reach.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Terms {
-    policy: Policy,
-    allowance: Allowance,
-}
-
 /// Asks the network process.
 pub struct Network {
     questions: mpsc::Sender<Question>,
     /// Everything that shall be served.
     served: Mutex<BTreeMap<SandboxId, Terms>>,
-    reports: tokio::sync::Mutex<mpsc::Receiver<(SandboxId, Vec<Connection>)>>,
+    reports: tokio::sync::Mutex<mpsc::Receiver<(SandboxId, Report)>>,
     fresh: Arc<Notify>,
+    /// Walls that a build for attacks leaves out.
+    without: Without,
+    moved: Arc<Moved>,
 }
 
 impl Network {
@@ -70,6 +70,8 @@ impl Network {
             served: Mutex::default(),
             reports: tokio::sync::Mutex::new(reports),
             fresh: link.fresh(),
+            without: Without::from_environment(),
+            moved: link.moved(),
         };
         (Arc::new(network), link)
     }
@@ -90,18 +92,16 @@ impl Network {
         Ok(())
     }
 
-    /// Serves a sandbox from now on. Its policy is in force when this returns.
+    /// Serves a sandbox from now on. Its terms are in force when this returns.
     pub(crate) async fn serve(
         &self,
         sandbox: &SandboxId,
-        policy: &Policy,
+        terms: &Terms,
         secrets: Vec<Guarded>,
         Wires { listener, resolver }: Wires,
     ) -> Result<()> {
-        let terms = Terms { policy: policy.clone(), allowance: Allowance::DEFAULT };
-        self.lock().insert(sandbox.clone(), terms.clone());
-        let Terms { policy, allowance } = terms;
-        let request = Request::Serve { sandbox: sandbox.clone(), policy, allowance, secrets };
+        let terms = self.note(sandbox, terms).0;
+        let request = Request::Serve { sandbox: sandbox.clone(), terms, secrets };
         match self.ask(request, vec![listener, resolver]).await? {
             Answer::Done => Ok(()),
             Answer::Failed(why) => Err(Error::unavailable(format!(
@@ -132,12 +132,10 @@ impl Network {
         }
     }
 
-    /// Puts another policy in force; false where the sandbox is not served.
-    pub(crate) async fn change(&self, sandbox: &SandboxId, policy: &Policy) -> Result<bool> {
-        let terms = Terms { policy: policy.clone(), allowance: Allowance::DEFAULT };
-        let before = self.lock().insert(sandbox.clone(), terms.clone());
-        let Terms { policy, allowance } = terms;
-        let request = Request::Change { sandbox: sandbox.clone(), policy, allowance };
+    /// Puts other terms in force; false where the sandbox is not served.
+    pub(crate) async fn change(&self, sandbox: &SandboxId, terms: &Terms) -> Result<bool> {
+        let (terms, before) = self.note(sandbox, terms);
+        let request = Request::Change { sandbox: sandbox.clone(), terms };
         let answer = self.ask(request, Vec::new()).await;
         if matches!(answer, Ok(Answer::Done)) {
             return Ok(true);
@@ -152,6 +150,21 @@ impl Network {
             Answer::Failed(why) => Err(Error::internal(why)),
             Answer::Done | Answer::Serving(_) | Answer::Traffic(_) => Err(unexpected()),
         }
+    }
+
+    /// Notes what shall be in force, with what was moved until now; also what was noted before.
+    fn note(&self, sandbox: &SandboxId, terms: &Terms) -> (Terms, Option<Terms>) {
+        let before = self.moved.begin(sandbox, terms.before);
+        let is_kept = self.without.keeps(Defence::Policy);
+        let policy = if is_kept { terms.policy.clone() } else { Policy::Public };
+        let terms = Terms { policy, allowance: terms.allowance, before };
+        let known = self.lock().insert(sandbox.clone(), terms.clone());
+        (terms, known)
+    }
+
+    /// Forgets what a sandbox has moved, which is deleted.
+    pub(crate) fn forget_moved(&self, sandbox: &SandboxId) {
+        self.moved.forget(sandbox);
     }
 
     /// Cuts everything of a sandbox.
@@ -176,8 +189,8 @@ impl Network {
         }
     }
 
-    /// Waits for connections of a sandbox.
-    pub(crate) async fn connections(&self) -> (SandboxId, Vec<Connection>) {
+    /// Waits for what there is to tell of a sandbox.
+    pub(crate) async fn report(&self) -> (SandboxId, Report) {
         match self.reports.lock().await.recv().await {
             Some(report) => report,
             // The link has ended, and so does the daemon.
@@ -186,9 +199,9 @@ impl Network {
     }
 
     /// Which sandboxes are to be served, for a network process that serves none.
-    pub(crate) fn expected(&self) -> Vec<(SandboxId, Policy)> {
+    pub(crate) fn expected(&self) -> Vec<(SandboxId, Terms)> {
         let served = self.lock();
-        served.iter().map(|(id, terms)| (id.clone(), terms.policy.clone())).collect()
+        served.iter().map(|(id, terms)| (id.clone(), terms.clone())).collect()
     }
 
     async fn ask(&self, request: Request, sockets: Vec<OwnedFd>) -> Result<Answer> {

@@ -13,13 +13,14 @@ use infield_domain::guest::Guest;
 use infield_domain::image::Image;
 use infield_domain::isolation::Host;
 use infield_domain::lifecycle::{Cause, Reason};
-use infield_domain::network::{Connection, Pattern, Policy, Traffic};
+use infield_domain::network::{Pattern, Policy, Report, Terms, Traffic};
 use infield_domain::provider::{Found, ImageSource, Provider, Running};
 use infield_domain::sandbox::{Millis, Spec, Usage};
 use infield_domain::secret::{Given, Sealed, SecretName, Value};
 use infield_domain::{Error, ImageName, Kind, Result, SandboxId};
 use infield_jail::request::{self, Answer, Request};
 use tokio::io::unix::AsyncFd;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::disk::{self, Allowance, Free, Gauges};
@@ -27,7 +28,7 @@ use crate::launcher::{Launcher, Reply};
 use crate::network::Network;
 use crate::opener::{self, Opener};
 use crate::watch::Watches;
-use crate::wires::{self, Brought, Wires};
+use crate::wires::{self, Brought, Fresh, Wires};
 use crate::{convert, guest, import};
 
 mod secrets;
@@ -87,8 +88,8 @@ impl Local {
                     return std::future::pending().await;
                 },
             }
-            for (id, policy) in self.network.expected() {
-                if let Err(error) = self.serve(&id, &policy).await {
+            for (id, terms) in self.network.expected() {
+                if let Err(error) = self.serve(&id, &terms).await {
                     tracing::warn!(sandbox = %id, %error, "a sandbox is without its network");
                 }
             }
@@ -96,13 +97,13 @@ impl Local {
     }
 
     /// Has a sandbox that runs served, with the sockets that its launcher has now.
-    async fn serve(&self, id: &SandboxId, policy: &Policy) -> Result<()> {
+    async fn serve(&self, id: &SandboxId, terms: &Terms) -> Result<()> {
         match self.wires(id).await? {
             Some(wires) => {
                 let secrets = self.opener.guarded(id);
-                self.network.serve(id, policy, secrets, wires).await
+                self.network.serve(id, terms, secrets, wires).await
             }
-            None if *policy == Policy::None => Ok(()),
+            None if terms.policy == Policy::None => Ok(()),
             None => Err(Error::conflict(format!("sandbox `{id}` was started without a network"))
                 .with_hint("stop it, change its network, then start it")),
         }
@@ -164,10 +165,43 @@ impl Local {
         self.gauges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn run(&self, id: &SandboxId, spec: &Spec, secrets: &[Given]) -> Result<Running> {
+    async fn run(
+        &self,
+        id: &SandboxId,
+        spec: &Spec,
+        secrets: &[Given],
+        before: Traffic,
+    ) -> Result<Running> {
+        // Who serves it has to know of them from the first moment.
+        let authority = self.provide_secrets(id, secrets).await?;
         let request = Request::Start(convert::start(id, spec));
-        let (running, _) = self.started(id, self.launcher.ask(request, limit::START).await?)?;
-        if let Err(error) = self.put_in_force(id, spec, secrets).await {
+        let terms = Terms { policy: spec.network.clone(), allowance: spec.allowance, before };
+        let (ahead, wires) = oneshot::channel();
+        let started = self.launcher.ask_ahead(request, limit::START, ahead);
+        let (started, served) = tokio::join!(started, self.serve_ahead(id, &terms, wires));
+        let started = match started {
+            Ok(started) => started,
+            Err(error) => {
+                self.network.forget(id).await;
+                self.opener.forget(id).await;
+                return Err(error);
+            }
+        };
+        let launcher = started.launcher;
+        let (running, _) = self.started(id, started)?;
+        let served = match served {
+            // What came ahead was of the launcher that has started it.
+            Some((by, served)) if by == launcher => {
+                drop(self.watches.take_wires(id, launcher));
+                served
+            }
+            Some(_) | None => self.serve(id, &terms).await,
+        };
+        let in_force = match served {
+            Ok(()) => self.let_trust(id, authority).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = in_force {
             // A start whose policy cannot be applied is none.
             let stop = Request::Stop { sandbox: id.as_str().to_owned() };
             done(self.launcher.ask(stop, limit::STOP).await?)?;
@@ -175,6 +209,18 @@ impl Local {
             return Err(error);
         }
         Ok(running)
+    }
+
+    /// Has a sandbox served while it starts, if its wires come ahead. Tells whose they were.
+    async fn serve_ahead(
+        &self,
+        id: &SandboxId,
+        terms: &Terms,
+        wires: oneshot::Receiver<Reply>,
+    ) -> Option<(u64, Result<()>)> {
+        let Fresh { wires, launcher } = wires::ahead(wires.await.ok()?).ok()?;
+        let secrets = self.opener.guarded(id);
+        Some((launcher, self.network.serve(id, terms, secrets, wires).await))
     }
 
     fn started(&self, id: &SandboxId, reply: Reply) -> Result<(Running, Arc<AsyncFd<OwnedFd>>)> {
@@ -335,7 +381,7 @@ impl Provider for Local {
         spec: &'a Spec,
         secrets: &'a [Given],
     ) -> BoxFuture<'a, Result<Running>> {
-        Box::pin(self.run(id, spec, secrets))
+        Box::pin(self.run(id, spec, secrets, Traffic::default()))
     }
 
     fn start<'a>(
@@ -343,8 +389,9 @@ impl Provider for Local {
         id: &'a SandboxId,
         spec: &'a Spec,
         secrets: &'a [Given],
+        before: &'a Traffic,
     ) -> BoxFuture<'a, Result<Running>> {
-        Box::pin(self.run(id, spec, secrets))
+        Box::pin(self.run(id, spec, secrets, *before))
     }
 
     fn stop<'a>(&'a self, id: &'a SandboxId, _spec: &'a Spec) -> BoxFuture<'a, Result<()>> {
@@ -361,6 +408,7 @@ impl Provider for Local {
             let request = Request::Remove { sandbox: id.as_str().to_owned() };
             done(self.launcher.ask(request, limit::REMOVE).await?)?;
             self.forget(id).await;
+            self.network.forget_moved(id);
             Ok(())
         })
     }
@@ -400,7 +448,7 @@ impl Provider for Local {
         guest::guest(Arc::clone(&self.home), id)
     }
 
-    fn set_network<'a>(&'a self, id: &'a SandboxId, to: &'a Policy) -> BoxFuture<'a, Result<()>> {
+    fn set_network<'a>(&'a self, id: &'a SandboxId, to: &'a Terms) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             if self.network.change(id, to).await? { Ok(()) } else { self.serve(id, to).await }
         })
@@ -418,18 +466,17 @@ impl Provider for Local {
     fn set_secrets<'a>(
         &'a self,
         id: &'a SandboxId,
-        spec: &'a Spec,
         secrets: &'a [Given],
     ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.change_secrets(id, spec, secrets))
+        Box::pin(self.change_secrets(id, secrets))
     }
 
     fn traffic<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<Option<Traffic>>> {
         Box::pin(self.network.traffic(id))
     }
 
-    fn connections(&self) -> BoxFuture<'_, (SandboxId, Vec<Connection>)> {
-        Box::pin(self.network.connections())
+    fn report(&self) -> BoxFuture<'_, (SandboxId, Report)> {
+        Box::pin(self.network.report())
     }
 
     fn usage<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<Usage>> {

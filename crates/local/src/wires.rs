@@ -36,6 +36,13 @@ pub(crate) struct Brought {
     pub(crate) wires: Option<Fresh>,
 }
 
+/// The wires that came ahead of the answer to a start.
+pub(crate) fn ahead(reply: Reply) -> Result<Fresh> {
+    let wires = <[OwnedFd; 2]>::try_from(reply.descriptors);
+    let [listener, resolver] = wires.map_err(|_| convert::unexpected())?;
+    Ok(Fresh { wires: Wires { listener, resolver }, launcher: reply.launcher })
+}
+
 /// Takes apart the answer to a start or a watch.
 pub(crate) fn brought(reply: Reply) -> Result<Brought> {
     let Answer::Started(started) = reply.answer else { return Err(convert::unexpected()) };

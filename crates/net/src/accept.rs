@@ -28,6 +28,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::defence::Defence;
 use crate::names::{Meaning, RESOLVER};
 use crate::relay::{self, Pace};
 use crate::sandbox::Sandbox;
@@ -40,6 +41,8 @@ use self::entry::{Asked, Entry};
 const EXHAUSTED: Duration = Duration::from_millis(100);
 /// How long nothing is accepted after any other failure, so that none makes a busy loop.
 const FAILED: Duration = Duration::from_millis(5);
+const CROWDED: &str = "the sandbox has as many connections as it may";
+const FORGOTTEN: &str = "its address stands for no name any more";
 /// The port of a resolver.
 const RESOLVER_PORT: u16 = 53;
 
@@ -57,8 +60,8 @@ enum Task {
     Resolve,
     /// It is carried.
     Carry(Entry),
-    /// It is reset, for this reason.
-    Drop(Entry, &'static str),
+    /// It is reset, judged so for this reason.
+    Drop(Entry, Judgement, &'static str),
 }
 
 /// Takes the connections of a sandbox until it is dropped, and they with it.
@@ -85,8 +88,8 @@ async fn take(
         let taken = accepted.and_then(|(stream, _)| asked(&stream).map(|to| (stream, to)));
         match taken {
             Ok((stream, to)) => match sort(&shared, to, tasks.len()) {
-                Task::Drop(entry, why) => {
-                    entry.end(Judgement::Refused, why);
+                Task::Drop(entry, judgement, why) => {
+                    entry.end(judgement, why);
                     relay::reset(&stream);
                 }
                 task => drop(tasks.spawn(perform(Arc::clone(&shared), stream, task))),
@@ -102,15 +105,20 @@ fn sort(shared: &Shared, to: SocketAddr, open: usize) -> Task {
     let (address, port) = (to.ip().to_canonical(), to.port());
     let entry = |asked| Entry::new(sandbox, &shared.pace, asked);
     let plain = Asked { name: None, address: Some(address), port };
-    let most = sandbox.rules.borrow().allowance.connections;
-    if reached(address).is_loopback() {
-        return Task::Drop(entry(plain), "it went to the listener itself");
+    let named = || match sandbox.names.meaning(address) {
+        Meaning::Name(name) => Asked { name: Some(name), address: None, port },
+        Meaning::Address(_) | Meaning::Nothing => plain.clone(),
+    };
+    let rules = sandbox.rules();
+    let most = rules.allowance.connections;
+    if reached(address).is_loopback() && rules.without.keeps(Defence::Straight) {
+        return Task::Drop(entry(plain), Judgement::Refused, "it went to the listener itself");
     }
     if open >= usize::try_from(most).unwrap_or(usize::MAX) {
-        return Task::Drop(entry(plain), "the sandbox has as many connections as it may");
+        return Task::Drop(entry(named()), Judgement::Exceeded, CROWDED);
     }
     if relay::is_spent(sandbox) {
-        return Task::Drop(entry(plain), "the sandbox has moved as many bytes as it may");
+        return Task::Drop(entry(named()), Judgement::Exceeded, relay::SPENT);
     }
     if (address, port) == (IpAddr::V4(RESOLVER), RESOLVER_PORT) {
         return Task::Resolve;
@@ -118,7 +126,7 @@ fn sort(shared: &Shared, to: SocketAddr, open: usize) -> Task {
     match sandbox.names.meaning(address) {
         Meaning::Name(name) => Task::Carry(entry(Asked { name: Some(name), address: None, port })),
         Meaning::Address(_) => Task::Carry(entry(plain)),
-        Meaning::Nothing => Task::Drop(entry(plain), "its address stands for no name any more"),
+        Meaning::Nothing => Task::Drop(entry(plain), Judgement::Refused, FORGOTTEN),
     }
 }
 

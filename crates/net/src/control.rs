@@ -8,7 +8,7 @@
 use std::net::SocketAddr;
 
 use infield_domain::SandboxId;
-use infield_domain::network::{Allowance, Connection, Policy, Rule, Traffic};
+use infield_domain::network::{Report, Rule, Terms, Traffic};
 use infield_domain::secret::Guarded;
 use serde::{Deserialize, Serialize};
 
@@ -37,10 +37,8 @@ pub enum Request {
     Serve {
         /// Which.
         sandbox: SandboxId,
-        /// What it may reach.
-        policy: Policy,
-        /// How much.
-        allowance: Allowance,
+        /// What it may reach, how much, and what it has moved before.
+        terms: Terms,
         /// The secrets that it can use.
         secrets: Vec<Guarded>,
     },
@@ -59,10 +57,8 @@ pub enum Request {
     Change {
         /// Which.
         sandbox: SandboxId,
-        /// What it may reach.
-        policy: Policy,
-        /// How much.
-        allowance: Allowance,
+        /// What it may reach, how much, and what it has moved before.
+        terms: Terms,
     },
     /// Cuts everything of a sandbox and closes its sockets. Answer: [`Answer::Done`].
     Forget {
@@ -90,8 +86,9 @@ pub struct Settings {
 pub enum FromNetwork {
     /// An answer to the question of this number.
     Answer(u64, Answer),
-    /// Connections of a sandbox that are over or were refused, in their order.
-    Connections(SandboxId, Vec<Connection>),
+    /// What there is to tell of a sandbox: at the end of connections, and each second in which it
+    /// moved something.
+    Report(SandboxId, Report),
 }
 
 /// An answer.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub const HANDOVER_BYTES: usize = 64 << 10;
 /// Bytes of one report or credit at most.
 pub const REPORT_BYTES: usize = 1 << 10;
-/// Bytes that a connection may move before the first credit comes, and between two.
+/// Bytes that a connection may be ahead of what it told, where its sandbox has no ceiling.
 pub const WINDOW: u64 = 4 << 20;
 
 /// A connection that was judged, looked at and made.
@@ -26,6 +26,8 @@ pub struct Handover {
     pub port: u16,
     /// What its client said so far: a TLS hello at least.
     pub first: Vec<u8>,
+    /// So many bytes may be moved before the first credit comes.
+    pub credit: u64,
 }
 
 /// What is told of an opened connection.

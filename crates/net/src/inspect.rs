@@ -14,6 +14,11 @@ use infield_domain::network::DomainName;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use crate::defence::{Defence, Without};
+
+const FOR_HTTP: &str = "port 80 is for HTTP";
+const FOR_TLS: &str = "port 443 is for TLS";
+
 /// How long a client may take from its first byte to the last that is looked at.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -30,6 +35,20 @@ pub(crate) enum Sight {
     Bytes,
     /// They may not go on.
     Refused(&'static str),
+}
+
+impl Sight {
+    /// The same, unless the wall that it stands for is left out.
+    pub(crate) fn without(self, without: Without) -> Self {
+        let wall = match self {
+            Self::Refused(FOR_HTTP | FOR_TLS) => Defence::Protocol,
+            Self::Refused(tls::HIDDEN) => Defence::Ech,
+            Self::Refused(_) => Defence::Sni,
+            Self::Http => Defence::Requests,
+            Self::More | Self::Tls | Self::Bytes => return self,
+        };
+        if without.keeps(wall) { self } else { Self::Bytes }
+    }
 }
 
 /// Why nothing can be said of a client.
@@ -55,14 +74,14 @@ pub(crate) fn look(bytes: &[u8], name: &DomainName, port: u16) -> Sight {
     match tls::look(bytes, &mut hello) {
         tls::Hello::More => Sight::More,
         tls::Hello::Refused(why) => Sight::Refused(why),
-        tls::Hello::Sound(_) if port == 80 => Sight::Refused("port 80 is for HTTP"),
+        tls::Hello::Sound(_) if port == 80 => Sight::Refused(FOR_HTTP),
         tls::Hello::Sound(asked) if is_same(asked, name) => Sight::Tls,
         tls::Hello::Sound(_) => Sight::Refused("its TLS hello is for another host"),
-        tls::Hello::Other if port == 443 => Sight::Refused("port 443 is for TLS"),
+        tls::Hello::Other if port == 443 => Sight::Refused(FOR_TLS),
         tls::Hello::Other => match http::look(bytes) {
             http::Line::More => Sight::More,
             http::Line::Request => Sight::Http,
-            http::Line::Other if port == 80 => Sight::Refused("port 80 is for HTTP"),
+            http::Line::Other if port == 80 => Sight::Refused(FOR_HTTP),
             http::Line::Other => Sight::Bytes,
         },
     }

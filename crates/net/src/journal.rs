@@ -67,7 +67,9 @@ impl Journal {
 /// Whether two refusals differ in nothing but their time.
 fn is_repeated(known: &Connection, entry: &Connection) -> bool {
     let key = |one: &Connection| (one.judgement, one.port, one.address);
-    entry.judgement == Judgement::Refused
+    let was_never = matches!(entry.judgement, Judgement::Refused | Judgement::Exceeded)
+        && entry.sent_bytes + entry.received_bytes == 0;
+    was_never
         && key(known) == key(entry)
         && known.name == entry.name
         && known.reason == entry.reason

@@ -19,6 +19,7 @@ pub mod packet;
 mod run;
 
 mod accept;
+mod defence;
 mod dns;
 mod inspect;
 mod journal;

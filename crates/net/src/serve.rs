@@ -3,24 +3,30 @@
 //! The state is this one task's. A sandbox's own tasks hold its [`Sandbox`], see changes of its
 //! rules by its watch channel, and end when it is forgotten.
 
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use infield_domain::SandboxId;
-use infield_domain::network::{Allowance, Policy, Rule};
+use infield_domain::network::{Connection, Report, Rule, Terms, Traffic};
 use infield_domain::secret::Guarded;
 use tokio::io::{Interest, unix::AsyncFd};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::control::{Answer, FromNetwork, PACKET_BYTES, Request, Settings, ToNetwork};
+use crate::defence::Without;
 use crate::dns::Limits;
 use crate::journal::Journal;
 use crate::names::Names;
 use crate::opening::Opener;
+use crate::relay::Crowd;
 use crate::sandbox::{Counters, Rules, Sandbox};
 use crate::upstream::Upstream;
 use crate::{accept, dns, packet};
@@ -30,21 +36,27 @@ const ENTRIES: usize = 32;
 /// Answers that wait for a daemon that does not read. One that asked for so many is broken.
 const MOST_ANSWERS: usize = 4_096;
 
+/// How often what was moved is told.
+const TELL: Duration = Duration::from_secs(1);
 /// Launchers whose sockets one sandbox has at once. With more, the oldest one's connections end.
 const MOST_PAIRS: usize = 4;
 
 /// Serves until the keeper is gone or the daemon's socket ends.
-pub(crate) async fn serve(daemon: OwnedFd, keeper: OwnedFd) -> io::Result<()> {
+pub(crate) async fn serve(daemon: OwnedFd, keeper: OwnedFd, without: Without) -> io::Result<()> {
     let (daemon, keeper) = (packet::register(daemon)?, packet::register(keeper)?);
-    let mut state = State::default();
+    let mut state = State { without, ..State::default() };
+    let mut ticks = interval(TELL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let State { outbox, news, .. } = &mut state;
+        let State { outbox, news, served, .. } = &mut state;
         let is_idle = outbox.is_empty();
+        let is_serving = !served.is_empty();
         let turn = tokio::select! {
             heard = keeper.readable() => Turn::Keeper(heard.map(drop)),
             heard = hear(&daemon) => Turn::Heard(heard),
             sent = say(&daemon, outbox), if !is_idle => Turn::Sent(sent),
             () = news.notified(), if is_idle => Turn::News,
+            _ = ticks.tick(), if is_idle && is_serving => Turn::Tick,
         };
         match turn {
             Turn::Keeper(heard) => return heard,
@@ -58,6 +70,7 @@ pub(crate) async fn serve(daemon: OwnedFd, keeper: OwnedFd) -> io::Result<()> {
                 state.collect();
             }
             Turn::News => state.collect(),
+            Turn::Tick => state.tell_traffic(),
         }
     }
 }
@@ -67,6 +80,7 @@ enum Turn {
     Heard(io::Result<(Vec<u8>, Vec<OwnedFd>)>),
     Sent(io::Result<()>),
     News,
+    Tick,
 }
 
 async fn hear(daemon: &AsyncFd<OwnedFd>) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
@@ -96,15 +110,28 @@ struct Served {
     upstream: Arc<Upstream>,
     /// A pair for each launcher: the connections of an earlier one's listener go on.
     tasks: VecDeque<JoinSet<()>>,
+    /// What was told of its traffic last.
+    told: Cell<Traffic>,
 }
 
 impl Served {
+    fn report(&self, connections: Vec<Connection>) -> Report {
+        let traffic = self.sandbox.counters.traffic();
+        self.told.set(traffic);
+        Report { connections, traffic }
+    }
+
+    /// Whether everything that it has moved was told.
+    fn is_told(&self) -> bool {
+        self.told.get() == self.sandbox.counters.traffic()
+    }
+
     fn add(&mut self, sockets: Vec<OwnedFd>) -> io::Result<()> {
         let [listener, resolver] = <[OwnedFd; 2]>::try_from(sockets)
             .map_err(|_| io::Error::other("a socket of the sandbox is missing"))?;
         let listener = TcpListener::from_std(listener.into())?;
         let resolver = UdpSocket::from_std(resolver.into())?;
-        let Self { sandbox, upstream, tasks } = self;
+        let Self { sandbox, upstream, tasks, .. } = self;
         let mut pair = JoinSet::new();
         pair.spawn(accept::serve(listener, sandbox.clone(), upstream.clone()));
         pair.spawn(dns::serve_datagrams(resolver, sandbox.clone(), upstream.clone()));
@@ -122,18 +149,34 @@ struct State {
     limited: Arc<[Rule]>,
     upstream: Option<Arc<Upstream>>,
     opener: Arc<Opener>,
+    /// How many connections are carried.
+    open: Arc<AtomicUsize>,
     /// Somebody wrote into a journal.
     news: Arc<Notify>,
     outbox: VecDeque<Vec<u8>>,
+    /// Walls that a build for attacks leaves out.
+    without: Without,
 }
 
 impl State {
     /// Packs what is in the journals.
     fn collect(&mut self) {
         for (id, served) in &self.served {
-            let entries = served.sandbox.journal.take(ENTRIES);
-            if !entries.is_empty() {
-                push(&mut self.outbox, &FromNetwork::Connections(id.clone(), entries));
+            let connections = served.sandbox.journal.take(ENTRIES);
+            if !connections.is_empty() {
+                push(
+                    &mut self.outbox,
+                    &FromNetwork::Report(id.clone(), served.report(connections)),
+                );
+            }
+        }
+    }
+
+    /// Packs what was moved since it was told last, so that little is forgotten with this process.
+    fn tell_traffic(&mut self) {
+        for (id, served) in &self.served {
+            if !served.is_told() {
+                push(&mut self.outbox, &FromNetwork::Report(id.clone(), served.report(Vec::new())));
             }
         }
     }
@@ -154,24 +197,20 @@ impl State {
         match request {
             Request::Inventory => Answer::Serving(self.served.keys().cloned().collect()),
             Request::Configure(settings) => self.configure(settings),
-            Request::Serve { sandbox, policy, allowance, secrets } => {
-                let rules = self.rules(policy, allowance, secrets.into());
-                let served = self.serve(sandbox, rules, sockets);
+            Request::Serve { sandbox, terms, secrets } => {
+                let served = self.serve(sandbox, (terms, secrets.into()), sockets);
                 served.map_or_else(|error| Answer::Failed(error.to_string()), |()| Answer::Done)
             }
-            Request::Change { sandbox, policy, allowance } => {
+            Request::Change { sandbox, terms } => {
                 let Some(served) = self.served.get(&sandbox) else { return Answer::Unknown };
                 let secrets = Arc::clone(&served.sandbox.rules().secrets);
-                served.sandbox.rules.send_replace(self.rules(policy, allowance, secrets));
+                served.sandbox.rules.send_replace(self.rules(terms, secrets));
                 Answer::Done
             }
             Request::Guard { sandbox, secrets } => {
                 let Some(served) = self.served.get(&sandbox) else { return Answer::Unknown };
                 served.sandbox.rules.send_modify(|rules| {
-                    let Rules { policy, limited, allowance, .. } = &**rules;
-                    let (policy, limited) = (policy.clone(), Arc::clone(limited));
-                    let (allowance, secrets) = (*allowance, secrets.into());
-                    *rules = Arc::new(Rules { policy, limited, allowance, secrets });
+                    *rules = Arc::new(rules.with_secrets(secrets.into()));
                 });
                 Answer::Done
             }
@@ -181,8 +220,8 @@ impl State {
             }
             Request::Forget { sandbox } => {
                 if let Some(served) = self.served.remove(&sandbox) {
-                    let entries = served.sandbox.journal.take(ENTRIES);
-                    push(&mut self.outbox, &FromNetwork::Connections(sandbox, entries));
+                    let report = served.report(served.sandbox.journal.take(ENTRIES));
+                    push(&mut self.outbox, &FromNetwork::Report(sandbox, report));
                 }
                 Answer::Done
             }
@@ -202,11 +241,20 @@ impl State {
         Answer::Done
     }
 
-    fn rules(&self, policy: Policy, allowance: Allowance, secrets: Arc<[Guarded]>) -> Arc<Rules> {
-        Arc::new(Rules { policy, limited: self.limited.clone(), allowance, secrets })
+    fn rules(&self, Terms { policy, allowance, .. }: Terms, secrets: Arc<[Guarded]>) -> Arc<Rules> {
+        let allowance = self.without.ceilings(allowance);
+        let (limited, without) = (self.limited.clone(), self.without);
+        Arc::new(Rules { policy, limited, allowance, secrets, without })
     }
 
-    fn serve(&mut self, id: SandboxId, rules: Arc<Rules>, sockets: Vec<OwnedFd>) -> io::Result<()> {
+    fn serve(
+        &mut self,
+        id: SandboxId,
+        (terms, secrets): (Terms, Arc<[Guarded]>),
+        sockets: Vec<OwnedFd>,
+    ) -> io::Result<()> {
+        let before = terms.before;
+        let rules = self.rules(terms, secrets);
         if let Some(served) = self.served.get_mut(&id) {
             served.sandbox.rules.send_replace(rules);
             return if sockets.is_empty() { Ok(()) } else { served.add(sockets) };
@@ -218,11 +266,13 @@ impl State {
             rules: watch::Sender::new(rules),
             names: Names::default(),
             lookups: Limits::default(),
-            counters: Counters::default(),
+            counters: Counters::after(&before),
             opener: self.opener.clone(),
+            crowd: Crowd::among(&self.open),
             journal: Journal::new(self.news.clone()),
         });
-        let mut served = Served { sandbox, upstream, tasks: VecDeque::new() };
+        let mut served =
+            Served { sandbox, upstream, tasks: VecDeque::new(), told: Cell::new(before) };
         served.add(sockets)?;
         self.served.insert(id, served);
         Ok(())

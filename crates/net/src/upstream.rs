@@ -7,6 +7,8 @@
 
 mod cache;
 mod own;
+#[cfg(feature = "weaken")]
+mod pass;
 mod resolvers;
 
 use std::net::{IpAddr, SocketAddr};

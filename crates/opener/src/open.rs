@@ -66,7 +66,7 @@ pub(crate) async fn open(ward: Arc<Ward>, handover: Handover, sockets: Sockets) 
         Ok(reports) => reports,
         Err(error) => return tracing::error!(%error, "a connection cannot be told of"),
     };
-    let ledger = Ledger::new();
+    let ledger = Ledger::new(handover.credit);
     let carried = carry(ward, handover, (sockets.client, sockets.server), &ledger);
     let end = tokio::select! {
         end = carried => end,
@@ -163,7 +163,7 @@ impl Meeting {
         let name: DomainName = host.parse().map_err(|_| "its host is no name".to_owned())?;
         let exchange = ward.exchange(&name).ok_or("no secret names its host any more")??;
         let shown = ward.authority.server(&name)?;
-        Ok(Self { site: Site { name, port }, exchange, shown, client: ward.client.clone() })
+        Ok(Self { site: Site::new(name, port), exchange, shown, client: ward.client.clone() })
     }
 }
 

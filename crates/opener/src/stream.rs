@@ -33,11 +33,12 @@ enum Way {
 }
 
 impl Ledger {
-    pub(crate) fn new() -> Arc<Self> {
+    /// With what may be moved before the first credit comes.
+    pub(crate) fn new(credit: u64) -> Arc<Self> {
         Arc::new(Self {
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
-            credit: AtomicI64::new(i64::try_from(WINDOW).unwrap_or(i64::MAX)),
+            credit: AtomicI64::new(i64::try_from(credit).unwrap_or(i64::MAX)),
             waiting: Mutex::default(),
             due: Notify::new(),
         })
@@ -74,8 +75,10 @@ impl Ledger {
         };
         let bytes = bytes as u64;
         let before = count.fetch_add(bytes, Ordering::Relaxed);
-        self.credit.fetch_sub(i64::try_from(bytes).unwrap_or(i64::MAX), Ordering::AcqRel);
-        if before + bytes >= TELL {
+        let moved = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let credit = self.credit.fetch_sub(moved, Ordering::AcqRel);
+        // Who has no credit left waits for what this brings.
+        if before + bytes >= TELL || credit <= moved {
             self.due.notify_one();
         }
     }

@@ -5,6 +5,7 @@
 //! an operation but not hang or confuse its caller.
 
 mod convert;
+mod dial;
 mod files;
 mod process;
 #[cfg(test)]
@@ -12,13 +13,14 @@ mod tests;
 mod wire;
 
 use std::io;
+use std::num::NonZeroU16;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use futures_core::future::BoxFuture;
 use infield_domain::command::{Command, Execution, OutputPage, Signal};
 use infield_domain::files::{Edit, FileEntry, List, Listing, Match, Range, Removal, Search, Write};
-use infield_domain::guest::{ByteStream, Guest, Process, ReadOutput};
+use infield_domain::guest::{ByteStream, Guest, PortStream, Process, ReadOutput};
 use infield_domain::{ExecutionId, GuestPath, Result};
 
 use crate::message::Request;
@@ -68,6 +70,10 @@ impl Guest for Client {
     fn find_program(&self, programs: &[&str]) -> BoxFuture<'_, Result<Option<String>>> {
         let programs = programs.iter().map(|&program| program.to_owned()).collect();
         Box::pin(process::find_program(self, programs))
+    }
+
+    fn dial(&self, port: NonZeroU16) -> BoxFuture<'_, Result<Box<dyn PortStream>>> {
+        Box::pin(dial::dial(self, port))
     }
 
     fn stat(&self, path: &GuestPath) -> BoxFuture<'_, Result<FileEntry>> {

@@ -94,6 +94,11 @@ impl Decoder {
         Ok(Some(&self.buffer[from..from + length]))
     }
 
+    /// What was pushed and is no frame any more, for a connection that goes on without frames.
+    pub fn into_rest(mut self) -> Vec<u8> {
+        self.buffer.split_off(self.start)
+    }
+
     /// Whether part of a frame waits for the rest of it.
     pub fn is_partial(&self) -> bool {
         self.start < self.buffer.len()

@@ -3,6 +3,7 @@
 
 mod files;
 mod keys;
+mod ports;
 mod running;
 mod sandboxes;
 mod secrets;
@@ -17,11 +18,13 @@ use crate::wire;
 
 pub(crate) use files::{edit, git, git_answer, list, move_file, search, write};
 pub(crate) use keys::{audit_query, create_key, key, key_made};
+pub(crate) use ports::{link_preview, port, port_link};
 pub(crate) use running::{
     Mode, Work, attach, execution_record, outcome, output, output_query, work,
 };
 pub(crate) use sandboxes::{
-    create_sandbox, deadlines, inspection, list_sandboxes, network, prune, pruned, sandbox,
+    ceilings, create_sandbox, deadlines, inspection, list_sandboxes, network, prune, pruned,
+    sandbox,
 };
 pub(crate) use secrets::{secret, set_secret};
 

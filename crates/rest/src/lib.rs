@@ -18,6 +18,9 @@ pub use door::{
 mod serve;
 pub use serve::serve;
 
+mod preview;
+pub use preview::{PreviewDoor, PreviewLimits, PreviewTls, serve_previews};
+
 mod gate;
 mod routes;
 pub use routes::{ROUTES, Route};
@@ -28,6 +31,7 @@ mod files;
 mod images;
 mod keys;
 mod mcp;
+mod ports;
 mod running;
 mod sandboxes;
 mod secrets;

@@ -9,7 +9,7 @@ use infield_domain::Error;
 use crate::failure::{Answer, Failure};
 use crate::hint;
 use crate::serve::Context;
-use crate::{audit, daemon, files, gate, images, keys, mcp, running, sandboxes, secrets};
+use crate::{audit, daemon, files, gate, images, keys, mcp, ports, running, sandboxes, secrets};
 
 #[cfg(test)]
 mod tests;
@@ -49,6 +49,12 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/sandboxes/{ref}/stop", || post(sandboxes::stop)),
     route("GET", "/v1/sandboxes/{ref}/usage", || get(sandboxes::usage)),
     route("PUT", "/v1/sandboxes/{ref}/network", || put(sandboxes::set_network)),
+    route("GET", "/v1/sandboxes/{ref}/ports", || get(ports::list)),
+    route("PUT", "/v1/sandboxes/{ref}/ports/{port}", || put(ports::change)),
+    route("POST", "/v1/sandboxes/{ref}/ports/{port}/link", || post(ports::link)),
+    route("POST", "/v1/sandboxes/{ref}/ports/{port}/expire", || post(ports::expire)),
+    route("POST", "/v1/sandboxes/{ref}/ports/{port}/connect", || post(ports::connect)),
+    route("PUT", "/v1/sandboxes/{ref}/network/limits", || put(sandboxes::limit_network)),
     route("POST", "/v1/run", || post(running::run)),
     route("POST", "/v1/sandboxes/{ref}/executions", || post(running::execute)),
     route("GET", "/v1/sandboxes/{ref}/executions", || get(running::list)),

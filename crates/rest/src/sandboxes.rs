@@ -85,6 +85,17 @@ pub(crate) async fn set_network(
     Ok(Json(convert::sandbox(sandbox)))
 }
 
+pub(crate) async fn limit_network(
+    State(context): State<Context>,
+    Who(who): Who,
+    body::Part(reference): body::Part,
+    body::Json(wish): body::Json<wire::NetworkLimits>,
+) -> Answer<Json<wire::Sandbox>> {
+    let ceilings = convert::ceilings(wish);
+    let sandbox = context.doors.engine.limit_network(&who, &reference, ceilings).await?;
+    Ok(Json(convert::sandbox(sandbox)))
+}
+
 pub(crate) async fn usage(
     State(context): State<Context>,
     Who(who): Who,

@@ -7,7 +7,7 @@
 //! [`BUFFER_BYTES`].
 
 mod connection;
-mod stall;
+pub(crate) mod stall;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use infield_domain::{Error, Principal, Result};
-use infield_engine::Run;
+use infield_engine::{Run, Visit};
 use tracing::Instrument;
 
 use crate::door::{Pipe, PipeCall};
@@ -97,6 +97,20 @@ pub(crate) fn pipe<H: Send + 'static>(
     let shutdown = context.shutdown.clone();
     spawn(context, upgrade, async move |io| {
         pipe(PipeCall { who, hello, io: Box::new(io), shutdown }).await
+    })
+}
+
+/// Connects the client with a port inside, until either has said its last or the server ends.
+pub(crate) fn visit(context: &Context, upgrade: Upgrade, mut visit: Visit) -> Response {
+    let shutdown = context.shutdown.clone();
+    spawn(context, upgrade, async move |mut io| {
+        tokio::select! {
+            copied = tokio::io::copy_bidirectional(&mut io, &mut visit) => {
+                tracing::debug!(?copied, "a connection to a port ended");
+            }
+            () = shutdown.cancelled() => {}
+        }
+        Ok(())
     })
 }
 

@@ -13,6 +13,7 @@ mod files;
 mod git;
 mod keys;
 mod mcp;
+mod ports;
 mod running;
 mod sandboxes;
 mod secrets;
@@ -27,6 +28,7 @@ pub use infield_domain::files::{FileEntry, Listing, Match, WriteMode};
 pub use infield_domain::image::Image;
 pub use infield_domain::isolation::Host;
 pub use infield_domain::network::{Connection, Traffic};
+pub use infield_domain::preview::Access;
 pub use infield_domain::sandbox::{Millis, Usage};
 
 pub use content::Content;
@@ -37,13 +39,14 @@ pub use files::{
 pub use git::{Git, GitAnswer, GitOperation};
 pub use keys::{AuditQuery, AuditVerdict, CreateKey, Key, KeyMade};
 pub use mcp::{McpDefaults, McpFolders, McpHello};
+pub use ports::{ChangePort, LinkPort, Port, PortLink};
 pub use running::{
     Attach, Execute, ExecutionRecord, InlineFile, OutputPage, OutputQuery, Plot, Run, RunAnswer,
     RunStatus, SendSignal, Shown, Started, Stdin,
 };
 pub use sandboxes::{
-    CreateSandbox, Deadlines, Inspection, ListSandboxes, MASK, Network, Prune, Pruned,
-    ResourceWishes, Sandbox,
+    CreateSandbox, Deadlines, Inspection, ListSandboxes, MASK, Network, NetworkLimits, Prune,
+    Pruned, ResourceWishes, Sandbox,
 };
 pub use secrets::{Secret, SetSecret};
 

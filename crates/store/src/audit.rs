@@ -71,6 +71,11 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
+    /// What other keys of this store follow from.
+    pub(crate) fn secret(&self) -> [u8; 32] {
+        self.key
+    }
+
     pub(crate) fn load(
         connection: &Connection,
         key: [u8; 32],

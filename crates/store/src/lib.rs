@@ -16,6 +16,9 @@ mod keys;
 pub use keys::KeyHash;
 mod secrets;
 
+mod previews;
+pub use previews::PreviewKey;
+
 mod audit;
 pub use audit::{AuditFilter, ChainVerdict, NewRecord};
 

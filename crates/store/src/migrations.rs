@@ -70,6 +70,7 @@ const STEPS: &[M<'static>] = &[
 
     CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;",
     ),
+    M::up("ALTER TABLE sandboxes ADD COLUMN traffic TEXT;"),
     M::up(
         "CREATE TABLE secrets (
         name   TEXT PRIMARY KEY NOT NULL,

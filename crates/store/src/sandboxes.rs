@@ -1,5 +1,6 @@
 //! Rows of sandboxes: the whole record as JSON, and columns for what is searched.
 
+use infield_domain::network::Traffic;
 use infield_domain::sandbox::{Millis, Sandbox};
 use infield_domain::{Result, SandboxId};
 use rusqlite::{Row, params};
@@ -14,6 +15,8 @@ pub struct SandboxRow {
     pub sandbox: Sandbox,
     /// Whether it was made for one command and goes after it.
     pub single_use: bool,
+    /// What its network has moved.
+    pub traffic: Traffic,
 }
 
 impl Store {
@@ -79,6 +82,17 @@ impl Store {
         touch(self).map(drop).map_err(seam)
     }
 
+    /// Notes what the network of a sandbox has moved.
+    pub fn set_traffic(&mut self, id: &SandboxId, traffic: &Traffic) -> Result<()> {
+        let set = |store: &mut Self| -> std::result::Result<(), StoreError> {
+            let sql = "UPDATE sandboxes SET traffic = ?2 WHERE id = ?1";
+            let values = params![id.as_str(), serde_json::to_string(traffic)?];
+            store.connection.prepare_cached(sql)?.execute(values)?;
+            Ok(())
+        };
+        set(self).map_err(seam)
+    }
+
     /// Every sandbox that is not deleted.
     pub fn living_sandboxes(&self) -> Result<Vec<SandboxRow>> {
         self.sandboxes_where("state <> 'deleted'", params![]).map_err(seam)
@@ -117,7 +131,8 @@ impl Store {
         filter: &str,
         values: &[&dyn rusqlite::ToSql],
     ) -> std::result::Result<Vec<SandboxRow>, StoreError> {
-        let sql = format!("SELECT body, single_use, active_at FROM sandboxes WHERE {filter}");
+        let sql =
+            format!("SELECT body, single_use, active_at, traffic FROM sandboxes WHERE {filter}");
         let mut statement = self.connection.prepare_cached(&sql)?;
         let mut rows = statement.query(values)?;
         let mut found = Vec::new();
@@ -132,7 +147,9 @@ fn read(row: &Row<'_>) -> std::result::Result<SandboxRow, StoreError> {
     let body: String = row.get(0)?;
     let mut sandbox: Sandbox = serde_json::from_str(&body)?;
     sandbox.active_at = sandbox.active_at.max(unsigned(row.get(2)?));
-    Ok(SandboxRow { sandbox, single_use: row.get(1)? })
+    let traffic: Option<String> = row.get(3)?;
+    let traffic = traffic.map(|text| serde_json::from_str(&text)).transpose()?.unwrap_or_default();
+    Ok(SandboxRow { sandbox, single_use: row.get(1)?, traffic })
 }
 
 /// SQLite has signed numbers only; moments and counts of ours are far below the sign.

@@ -2,14 +2,17 @@
 
 mod execution;
 mod files;
+mod port;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex};
 
 use futures_core::future::BoxFuture;
 use infield_domain::command::{Command, Execution, OutputPage, Signal, StoppedBy};
 use infield_domain::files::{Edit, FileEntry, List, Listing, Match, Range, Removal, Search, Write};
-use infield_domain::guest::{ByteStream, Guest, Process, ReadOutput};
+use infield_domain::guest::{ByteStream, Guest, PortStream, Process, ReadOutput};
 use infield_domain::{Error, ExecutionId, GuestPath, Result};
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +27,7 @@ pub struct FakeGuest {
     executions: Mutex<Vec<Arc<FakeExecution>>>,
     files: Mutex<Files>,
     programs: Mutex<BTreeSet<String>>,
+    ports: Mutex<BTreeMap<NonZeroU16, SocketAddr>>,
     script: Mutex<Script>,
     commands: Mutex<Vec<Command>>,
     dead: Mutex<CancellationToken>,
@@ -36,6 +40,7 @@ impl FakeGuest {
             executions: Mutex::default(),
             files: Mutex::new(Files::new()),
             programs: Mutex::new(programs.map(str::to_owned).into()),
+            ports: Mutex::default(),
             script: Mutex::new(Box::new(play)),
             commands: Mutex::default(),
             dead: Mutex::default(),
@@ -50,6 +55,17 @@ impl FakeGuest {
     /// Takes a program away from the image.
     pub fn remove_program(&self, program: &str) {
         self.programs.lock().expect("no test panics here").remove(program);
+    }
+
+    /// Has a server of the test answer on a port inside.
+    pub fn open_port(&self, port: NonZeroU16, server: SocketAddr) {
+        let mut ports = self.ports.lock().expect("no test panics here");
+        ports.insert(port, server);
+        let line = |port: &NonZeroU16| {
+            format!("0: 0100007F:{port:04X} 00000000:0000 0A 0:0 00:0 0 0 0 1\n")
+        };
+        let table: String = ports.keys().map(line).collect();
+        self.put_file("/proc/net/tcp", table.as_bytes());
     }
 
     /// Every command that was started, as the engine asked for it.
@@ -155,6 +171,19 @@ impl Guest for FakeGuest {
         let known = self.programs.lock().expect("no test panics here");
         let found = programs.iter().find(|program| known.contains(**program));
         ready(Ok(found.map(|program| format!("/usr/bin/{program}"))))
+    }
+
+    fn dial(&self, port: NonZeroU16) -> BoxFuture<'_, Result<Box<dyn PortStream>>> {
+        Box::pin(async move {
+            self.alive()?;
+            let server = self.ports.lock().expect("no test panics here").get(&port).copied();
+            let nobody = || Error::not_found(format!("nothing listens on port {port}"));
+            let server = server.ok_or_else(nobody)?;
+            match tokio::net::TcpStream::connect(server).await {
+                Ok(stream) => Ok(Box::new(port::FakePort(stream)) as Box<dyn PortStream>),
+                Err(_) => Err(nobody()),
+            }
+        })
     }
 
     fn stat(&self, path: &GuestPath) -> BoxFuture<'_, Result<FileEntry>> {

@@ -9,7 +9,7 @@ use infield_domain::guest::Guest;
 use infield_domain::image::{Image, Origin};
 use infield_domain::isolation::{Control, Enforcement, Host, Mechanism};
 use infield_domain::lifecycle::Cause;
-use infield_domain::network::{Connection, Pattern, Policy, Traffic};
+use infield_domain::network::{Connection, Pattern, Report, Terms, Traffic};
 use infield_domain::provider::{Found, ImageSource, Provider, Running};
 use infield_domain::sandbox::{Millis, Spec, Usage};
 use infield_domain::secret::{Given, Sealed, SecretName, Value};
@@ -54,13 +54,17 @@ struct State {
     calls: Vec<(Operation, Option<SandboxId>)>,
     given: HashMap<SandboxId, Vec<Given>>,
     unenforced: Vec<Control>,
-    connections: VecDeque<(SandboxId, Vec<Connection>)>,
+    reports: VecDeque<(SandboxId, Report)>,
+    /// What sandboxes had moved when they were started last.
+    before: BTreeMap<SandboxId, Traffic>,
+    /// What networks were held to last.
+    terms: BTreeMap<SandboxId, Terms>,
 }
 
 /// A provider in memory. It outlives every engine over it, as sandboxes outlive a daemon.
 pub struct FakeProvider {
     state: Mutex<State>,
-    /// Something was put into the connections.
+    /// Something was put into the reports.
     news: tokio::sync::Notify,
 }
 
@@ -99,8 +103,27 @@ impl FakeProvider {
 
     /// Tells of connections of a sandbox.
     pub fn tell(&self, id: &SandboxId, connections: Vec<Connection>) {
-        self.with(|state| state.connections.push_back((id.clone(), connections)));
+        self.report_of(id, Report { connections, traffic: Traffic::default() });
+    }
+
+    /// Tells what the network of a sandbox has moved.
+    pub fn tell_moved(&self, id: &SandboxId, traffic: Traffic) {
+        self.report_of(id, Report { connections: Vec::new(), traffic });
+    }
+
+    fn report_of(&self, id: &SandboxId, report: Report) {
+        self.with(|state| state.reports.push_back((id.clone(), report)));
         self.news.notify_one();
+    }
+
+    /// What a sandbox had moved when it was started last.
+    pub fn before(&self, id: &SandboxId) -> Option<Traffic> {
+        self.with(|state| state.before.get(id).copied())
+    }
+
+    /// What the network of a sandbox was held to last.
+    pub fn terms(&self, id: &SandboxId) -> Option<Terms> {
+        self.with(|state| state.terms.get(id).cloned())
     }
 
     /// How often this operation was called.
@@ -261,9 +284,11 @@ impl Provider for FakeProvider {
         id: &'a SandboxId,
         _: &'a Spec,
         secrets: &'a [Given],
+        before: &'a Traffic,
     ) -> BoxFuture<'a, Result<Running>> {
         Box::pin(async move {
             self.give(id, secrets);
+            self.with(|state| state.before.insert(id.clone(), *before));
             if self.found(id).is_none() {
                 return Err(Error::not_found(format!("`{id}` has no layer")));
             }
@@ -322,8 +347,12 @@ impl Provider for FakeProvider {
         })
     }
 
-    fn set_network<'a>(&'a self, id: &'a SandboxId, _: &'a Policy) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.called(Operation::SetNetwork, Some(id)))
+    fn set_network<'a>(&'a self, id: &'a SandboxId, to: &'a Terms) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            self.called(Operation::SetNetwork, Some(id)).await?;
+            self.with(|state| state.terms.insert(id.clone(), to.clone()));
+            Ok(())
+        })
     }
 
     /// Turned round, so that nobody takes it for the value.
@@ -340,7 +369,6 @@ impl Provider for FakeProvider {
     fn set_secrets<'a>(
         &'a self,
         id: &'a SandboxId,
-        _: &'a Spec,
         secrets: &'a [Given],
     ) -> BoxFuture<'a, Result<()>> {
         self.give(id, secrets);
@@ -351,11 +379,11 @@ impl Provider for FakeProvider {
         Box::pin(std::future::ready(Ok(Some(Traffic::default()))))
     }
 
-    fn connections(&self) -> BoxFuture<'_, (SandboxId, Vec<Connection>)> {
+    fn report(&self) -> BoxFuture<'_, (SandboxId, Report)> {
         Box::pin(async {
             loop {
                 let news = self.news.notified();
-                if let Some(told) = self.with(|state| state.connections.pop_front()) {
+                if let Some(told) = self.with(|state| state.reports.pop_front()) {
                     return told;
                 }
                 news.await;

@@ -4,6 +4,7 @@
 //! Here they are as data, and each that can be is seen to succeed on HOST itself, where nothing
 //! holds it: a script that fails everywhere proves nothing about a sandbox.
 
+mod document;
 mod table;
 
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 
-use self::table::KINDS;
+use self::table::{KINDS, LEFT_OUT};
 use super::world::{ABSTRACT, BAIT_PORT, HOST, PLACES, World};
 use crate::attacks::Outcome;
 
@@ -28,18 +29,19 @@ const WORKERS: usize = 8;
 pub(crate) struct Attempt {
     /// What must fail, as in `cannot_...`.
     pub(super) name: &'static str,
-    /// The defence that holds it, by its word.
-    defence: &'static str,
+    /// The defence that holds it, by its word; several with commas between them where each of
+    /// them holds it alone.
+    pub(super) defence: &'static str,
     pub(super) policy: Policy,
-    /// A ceiling of the sandbox, as `NAME=VALUE`.
+    /// A ceiling of the sandbox's network, as `NAME=VALUE`.
     ceiling: Option<&'static str>,
     /// What the sandbox goes through before the script begins.
     pub(super) after: &'static [Step],
     /// What happens when the script has said `READY`; `CHANGED` names a file that comes then.
     pub(super) during: &'static [Step],
-    ground: Ground,
+    pub(super) ground: Ground,
     pub(super) success: Success,
-    script: &'static str,
+    pub(super) script: &'static str,
 }
 
 /// What the sandbox may reach.
@@ -72,6 +74,8 @@ pub(crate) enum Ground {
     Anywhere,
     /// In a sandbox alone: it is about something that only these have or lack.
     Sandbox,
+    /// The same, and only where the host's kernel has what it is about.
+    Kernel,
 }
 
 /// How one sees that it succeeded.
@@ -87,8 +91,10 @@ pub(crate) enum Success {
     Option(&'static str),
     /// These bytes reached a server.
     Sent(&'static str),
-    /// Another sandbox, or the command line, is not served any more in time.
-    Starves,
+    /// The network process has more than so many descriptors.
+    Opens(usize),
+    /// More than so many bytes came to the sandbox and lie in the kernel.
+    Piles(u64),
 }
 
 /// What happens to a sandbox and to those who serve it.
@@ -108,10 +114,13 @@ pub(crate) enum Step {
     Snapshot,
     /// The script runs in one that was made ready before anybody asked for it.
     Pool,
-    RestartDaemon,
+    /// The script runs in one that was stopped because nobody used it.
+    Idle,
+    RestartAll,
     KillDaemon,
     KillNetwork,
     KillLauncher,
+    KillKeeper,
 }
 
 impl Attempt {
@@ -156,6 +165,30 @@ impl Attempt {
         program(self.script)
     }
 
+    /// The option of the command line that sets its ceiling.
+    pub(super) fn options(&self) -> Vec<String> {
+        self.ceiling.iter().map(|ceiling| format!("--net-{ceiling}")).collect()
+    }
+
+    /// Why it is not made in sandboxes, if it is not.
+    pub(super) fn left_out(&self) -> Option<&'static str> {
+        LEFT_OUT.iter().find(|(name, _)| *name == self.name).map(|(_, why)| *why)
+    }
+
+    /// What is seen of it with its defence, and without.
+    fn outcomes(&self) -> [&'static str; 2] {
+        match (self.left_out(), self.ground) {
+            (Some(why), _) => [why, "-"],
+            (None, Ground::Kernel) => ["held", "succeeds where the kernel has it"],
+            (None, Ground::Anywhere | Ground::Sandbox) => ["held", "succeeds"],
+        }
+    }
+
+    /// Whether it goes on and on while somebody looks at what it takes.
+    pub(super) fn is_flood(&self) -> bool {
+        matches!(self.success, Success::Opens(_) | Success::Piles(_))
+    }
+
     /// Whether something happens to the sandbox.
     pub(super) fn has_steps(&self) -> bool {
         !self.after.is_empty() || !self.during.is_empty()
@@ -179,12 +212,13 @@ impl Attempt {
             Success::Sent(bytes) => {
                 Outcome::of(world.pieces()?.iter().any(|piece| piece.data.contains(bytes)))
             }
-            Success::Starves => Outcome::Held,
+            // Whoever looks on says so in the script's place.
+            Success::Opens(_) | Success::Piles(_) => spoken,
         })
     }
 
     /// Does it on HOST itself.
-    fn play_on_host(&self, world: &World) -> Result<Outcome> {
+    pub(super) fn play_on_host(&self, world: &World) -> Result<Outcome> {
         let mut command = world.client(&["timeout", "60", "/usr/bin/python3", "-"])?;
         // Nothing changes here: what an attempt waits for is there already.
         command.env("CHANGED", "/").stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -218,7 +252,7 @@ fn every_attempt_succeeds_where_nothing_holds_it() -> Result<()> {
     let test = "every_attempt_succeeds_where_nothing_holds_it";
     let Some(world) = World::shared(test)? else { return Ok(()) };
     let chosen = std::env::var("INFIELD_ATTACK").unwrap_or_default();
-    let is_quiet = |attempt: &&Attempt| !matches!(attempt.success, Success::Starves);
+    let is_quiet = |attempt: &&Attempt| !attempt.is_flood();
     let waiting = all().filter(is_quiet).filter(|attempt| attempt.name.contains(&chosen));
     let waiting = Mutex::new(waiting);
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -230,7 +264,7 @@ fn every_attempt_succeeds_where_nothing_holds_it() -> Result<()> {
                 // What is about sandboxes alone may end either way here, but not by a mistake.
                 let is_fine = match attempt.ground {
                     Ground::Anywhere => matches!(outcome, Ok(Outcome::Broke)),
-                    Ground::Sandbox => outcome.is_ok(),
+                    Ground::Sandbox | Ground::Kernel => outcome.is_ok(),
                 };
                 if !is_fine {
                     let fault = format!("{}: {outcome:?}", attempt.name);
@@ -263,6 +297,13 @@ fn every_attempt_is_a_program() -> Result<()> {
 }
 
 #[test]
+fn what_is_left_out_is_there() {
+    for (name, _) in LEFT_OUT {
+        assert!(all().any(|attempt| attempt.name == *name), "no `{name}`");
+    }
+}
+
+#[test]
 fn every_attempt_is_whole() {
     let names: BTreeSet<_> = all().map(|attempt| attempt.name).collect();
     assert_eq!(names.len(), all().count(), "a name occurs twice");
@@ -276,7 +317,7 @@ fn every_attempt_is_whole() {
     for attempt in all() {
         let name = attempt.name;
         assert!(name.starts_with("cannot_") && is_word(name), "{name}");
-        assert!(is_word(attempt.defence), "{name}: {}", attempt.defence);
+        assert!(attempt.defence.split(',').all(is_word), "{name}: {}", attempt.defence);
         assert!(attempt.ceiling.is_none_or(|ceiling| ceiling.contains('=')), "{name}");
         let waits = attempt.script.contains("ready()");
         assert_eq!(waits, !attempt.during.is_empty(), "{name}: waits for what does not come");

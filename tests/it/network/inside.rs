@@ -2,6 +2,9 @@
 //! allows it, without a setting but the authority's, and fails under `none` with words that say
 //! what to look at.
 
+mod apt;
+mod cargo;
+
 use anyhow::{Result, ensure};
 
 use super::attempts::Policy;

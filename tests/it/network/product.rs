@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use infield_tests::{Home, Server};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::attempts::Policy;
+use super::attempts::{Attempt, Policy};
 use super::world::World;
 use crate::traces::child;
 
@@ -28,7 +28,21 @@ pub(crate) struct Product {
 impl Product {
     /// Starts it.
     pub(crate) fn start(world: Arc<World>) -> Result<Self> {
-        let home = Home::new()?.within(world.host().entry());
+        Self::start_at(Home::new()?, world)
+    }
+
+    /// Starts one that leaves out walls, by their words with commas between them.
+    pub(crate) fn without(world: Arc<World>, words: &str) -> Result<Self> {
+        Self::start_at(Home::without(words)?, world)
+    }
+
+    /// Starts the ordinary one in an environment that asks to leave walls out.
+    pub(crate) fn asked_to_weaken(world: Arc<World>, words: &str) -> Result<Self> {
+        Self::start_at(Home::asked_to_weaken(words)?, world)
+    }
+
+    fn start_at(home: Home, world: Arc<World>) -> Result<Self> {
+        let home = home.within(world.host().entry());
         let options = options(&world)?;
         let server = Server::start_at(home, &options.each_ref().map(String::as_str))?;
         Ok(Self { server, world })
@@ -50,6 +64,24 @@ impl Product {
     pub(crate) fn restart(&mut self) -> Result<()> {
         let options = options(&self.world)?;
         self.server.restart(&options.each_ref().map(String::as_str))
+    }
+
+    /// Kills the first process, without which the others end, and starts another.
+    pub(crate) fn revive(&mut self) -> Result<()> {
+        let options = options(&self.world)?;
+        self.server.revive(&options.each_ref().map(String::as_str))
+    }
+
+    /// The walls that are left out.
+    pub(crate) fn left_out(&self) -> Option<&str> {
+        self.server.home.left_out()
+    }
+
+    /// The policy of an attempt's sandbox. Without a network namespace there is none whose way out
+    /// could be steered.
+    pub(crate) fn policy_of(&self, attempt: &Attempt) -> Policy {
+        let is_open = self.left_out().is_some_and(|words| words.contains("network_namespace"));
+        if is_open { Policy::None } else { attempt.policy }
     }
 
     /// The world around it.
@@ -86,9 +118,14 @@ impl Product {
 
     /// Makes a sandbox with this policy.
     pub(crate) fn create(&self, name: &str, policy: Policy) -> Result<()> {
+        self.create_with(name, policy, &[])
+    }
+
+    /// Makes one with further options.
+    pub(crate) fn create_with(&self, name: &str, policy: Policy, options: &[&str]) -> Result<()> {
         let words = policy.words();
         let words: Vec<_> = words.iter().map(String::as_str).collect();
-        self.run(&[&["create", "--name", name], &words[..]].concat()).map(drop)
+        self.run(&[&["create", "--name", name], options, &words[..]].concat()).map(drop)
     }
 
     /// Changes the policy of a sandbox that runs.

@@ -32,9 +32,8 @@ const WALLED: &[(&str, &[&str])] = &[
     ("libc", &["jail", "agent"]),
     ("hickory-proto", &["net"]),
     ("hickory-resolver", &["net"]),
-    // Whoever opens TLS has the values of secrets, and is apart from all others.
-    ("rustls", &["opener"]),
-    ("tokio-rustls", &["opener"]),
+    ("rustls", &["opener", "rest"]),
+    ("tokio-rustls", &["opener", "rest"]),
     ("rcgen", &["opener"]),
     ("ring", &["opener"]),
     ("tokio", &["protocol", "net", "opener", "local", "engine", "rest", "mcp", "cli", "testkit"]),

@@ -57,7 +57,11 @@ impl Server {
                     Some(command) => answer(connection, reading, command),
                     None => false,
                 },
-                Role::Opening { .. } | Role::Queued(_) | Role::Closing => false,
+                Role::Opening { .. }
+                | Role::Queued(_)
+                | Role::Dialling(_)
+                | Role::Relaying(_)
+                | Role::Closing => false,
             };
             if !told {
                 break;
@@ -76,7 +80,12 @@ impl Server {
             .iter()
             .filter_map(|watcher| match self.connections.get(watcher)?.role {
                 Role::Following(following) => Some(following.at),
-                Role::Opening { .. } | Role::Reading(_) | Role::Queued(_) | Role::Closing => None,
+                Role::Opening { .. }
+                | Role::Reading(_)
+                | Role::Queued(_)
+                | Role::Dialling(_)
+                | Role::Relaying(_)
+                | Role::Closing => None,
             })
             .collect();
         for (index, stream) in STREAMS.into_iter().enumerate() {
@@ -101,6 +110,9 @@ impl Server {
             self.disconnect(number);
             return;
         }
+        if matches!(connection.role, Role::Relaying(_)) {
+            return;
+        }
         let read = !connection.heard_all && self.wants_input(connection);
         let what = Interest { read, write: !connection.is_flushed() };
         if what != connection.watched {
@@ -121,7 +133,11 @@ impl Server {
                 let input = self.commands.look(following.command).and_then(|c| c.input.as_ref());
                 input.is_none_or(|input| input.pending.len() < INPUT_BYTES)
             }
-            Role::Reading(_) | Role::Queued(_) | Role::Closing => false,
+            Role::Reading(_)
+            | Role::Queued(_)
+            | Role::Dialling(_)
+            | Role::Relaying(_)
+            | Role::Closing => false,
         }
     }
 

@@ -49,7 +49,11 @@ impl Server {
                     let Ok(heard) = heard else { return false };
                     self.take_input(command, heard);
                 }
-                Role::Reading(_) | Role::Queued(_) | Role::Closing => return true,
+                Role::Reading(_)
+                | Role::Queued(_)
+                | Role::Dialling(_)
+                | Role::Relaying(_)
+                | Role::Closing => return true,
             }
         }
         if let Some(Role::Following(following)) = self.connections.get(&number).map(|c| &c.role) {
@@ -97,6 +101,7 @@ impl Server {
             }),
             Ok(Request::Executions) => Ok(Event::Executions(self.commands.executions())),
             Ok(Request::FindProgram(programs)) => self.find_program(&programs),
+            Ok(Request::Dial(port)) => return self.dial(number, port),
             Ok(request) => return self.queue(number, request),
         };
         self.finish(number, answer);

@@ -128,6 +128,7 @@ fn writes(request: &Request) -> bool {
         | Request::List { .. }
         | Request::Read { .. }
         | Request::Search { .. }
-        | Request::ArchiveOut(_) => false,
+        | Request::ArchiveOut(_)
+        | Request::Dial(_) => false,
     }
 }

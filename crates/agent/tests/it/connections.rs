@@ -117,3 +117,101 @@ fn an_agent_that_is_gone_is_told_with_what_to_do() {
     assert_eq!(error.kind(), Kind::Unavailable);
     assert_eq!(error.hint(), Some("start the sandbox and try again"));
 }
+
+/// A server of the test on this machine's loopback, which is the agent's too. It answers what it
+/// heard when the other side has said its last.
+fn echo_at_the_end() -> std::num::NonZeroU16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut heard = Vec::new();
+        stream.read_to_end(&mut heard).expect("it is said to its end");
+        stream.write_all(&heard).expect("it is answered");
+    });
+    port.try_into().expect("not zero")
+}
+
+#[test]
+fn a_port_is_dialled_and_each_way_has_its_own_end() {
+    let agent = Agent::start();
+    let port = echo_at_the_end();
+    let sent: Vec<u8> = (0..3_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+    let heard = agent.wait(async {
+        let mut stream = agent.client.dial(port).await.expect("somebody listens");
+        let mut at = 0;
+        while at < sent.len() {
+            at += std::future::poll_fn(|context| stream.poll_write(context, &sent[at..]))
+                .await
+                .expect("it is taken");
+        }
+        std::future::poll_fn(|context| stream.poll_finish(context)).await.expect("it ends");
+        let (mut heard, mut room) = (Vec::new(), [0; 10_000]);
+        loop {
+            let read = std::future::poll_fn(|context| stream.poll_read(context, &mut room));
+            match read.await.expect("it answers") {
+                0 => break heard,
+                count => heard.extend_from_slice(&room[..count]),
+            }
+        }
+    });
+    assert!(heard == sent, "{} of {} bytes", heard.len(), sent.len());
+}
+
+#[test]
+fn a_port_where_nobody_listens_is_not_found() {
+    let agent = Agent::start();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = free.local_addr().expect("an address").port();
+    drop(free);
+    let error = agent.wait(agent.client.dial(port.try_into().expect("not zero")));
+    let error = error.err().expect("nobody listens");
+    assert_eq!(error.kind(), Kind::NotFound);
+    assert_eq!(agent.shell("echo on").out(), "on\n");
+}
+
+#[test]
+fn a_host_that_goes_away_ends_the_connection_inside() {
+    let agent = Agent::start();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let stream = agent.wait(agent.client.dial(port.try_into().expect("not zero")));
+    let (mut there, _) = listener.accept().expect("a connection");
+    there.set_read_timeout(Some(LIMIT)).expect("a limit");
+    drop(stream.expect("somebody listens"));
+    assert_eq!(there.read(&mut [0]).expect("it ends"), 0);
+    // Nor is what the server still says anybody's trouble.
+    drop(there.write_all(&[0; 1 << 20]));
+    assert_eq!(agent.shell("echo on").out(), "on\n");
+}
+
+#[test]
+fn commands_run_beside_as_many_visits_as_there_may_be() {
+    let agent = Agent::start();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let mut held = Vec::new();
+    for _ in 0..128 {
+        let mut stream = agent
+            .wait(agent.client.dial(port.try_into().expect("not zero")))
+            .expect("somebody listens");
+        let (there, _) = listener.accept().expect("a connection");
+        // Nobody reads: what is not taken must wait outside of the agent.
+        let full = agent.wait(async {
+            let mut sent = 0_usize;
+            let fill = async {
+                loop {
+                    let piece = [7; 64 << 10];
+                    let write = std::future::poll_fn(|context| stream.poll_write(context, &piece));
+                    sent += write.await.expect("it is taken");
+                }
+            };
+            let pause = std::time::Duration::from_millis(5);
+            assert!(tokio::time::timeout(pause, fill).await.is_err(), "it never ends");
+            sent
+        });
+        assert!(full < 64 << 20, "{full} bytes are somewhere");
+        held.push((stream, there));
+    }
+    assert_eq!(agent.shell("echo on").out(), "on\n");
+}

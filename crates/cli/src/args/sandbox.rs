@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use infield_domain::Result;
-use infield_rest::wire::{CreateSandbox, ResourceWishes};
+use infield_rest::wire::{CreateSandbox, NetworkLimits, ResourceWishes};
 
 use super::value;
 
@@ -46,6 +46,15 @@ pub(crate) struct SandboxOptions {
     /// A secret that it can use, in the variable of its name or in another one; can be repeated
     #[arg(long, value_name = "NAME[=VARIABLE]")]
     secret: Vec<String>,
+    /// Bytes a second at most that its network carries, both ways together, such as `2m`
+    #[arg(long, value_name = "SIZE", value_parser = value::size_bytes)]
+    net_bandwidth: Option<u64>,
+    /// Connections out of it at once
+    #[arg(long, value_name = "NUMBER")]
+    net_connections: Option<u32>,
+    /// Bytes at most that its network carries in all, such as `10g`
+    #[arg(long, value_name = "SIZE", value_parser = value::size_bytes)]
+    net_total: Option<u64>,
     /// The user inside that programs run as
     #[arg(short, long, value_name = "USER")]
     user: Option<String>,
@@ -64,6 +73,11 @@ impl SandboxOptions {
             allow: self.allow,
             deny: self.deny,
             secrets: self.secret,
+            network_limits: NetworkLimits {
+                connections: self.net_connections,
+                bytes_per_second: self.net_bandwidth,
+                total_bytes: self.net_total,
+            },
             require: self.require,
             resources: ResourceWishes {
                 memory_bytes: self.memory,

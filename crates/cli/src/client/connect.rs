@@ -54,6 +54,14 @@ pub(super) async fn open(home: &Home, starts: Starts) -> Result<UnixStream> {
     }
 }
 
+/// The process that made the daemon's socket.
+pub(super) async fn keeper(home: &Home) -> Result<i32> {
+    let unknown = || Error::unavailable("the process behind the daemon's socket is not known");
+    let stream = open(home, Starts::Nothing).await?;
+    let cred = stream.peer_cred().map_err(|source| unknown().with_source(source))?;
+    cred.pid().ok_or_else(unknown)
+}
+
 /// A connection to a daemon that listens on `address`.
 pub(super) async fn dial(address: &str) -> Result<TcpStream> {
     let stream = TcpStream::connect(address)

@@ -7,6 +7,7 @@
 mod crowd;
 mod host;
 mod measure;
+pub(crate) mod net;
 mod report;
 mod rpc;
 mod subject;
@@ -14,7 +15,7 @@ mod subject;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use infield_domain::{Error, Result};
 
 use super::{block_on, client};
@@ -37,12 +38,15 @@ const PAUSE: Duration = Duration::from_millis(60);
 /// shown as ratios to it. Each is taken after a rest of 60 ms, in which the daemon clears up and
 /// prepares the next sandbox. What cannot be measured here is left out by name.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "\
 Examples:
   infield bench
   infield bench --rounds 200 --alive 1000 --json > figures.json
   INFIELD_KEY=… infield bench --http 127.0.0.1:3986     also over HTTP")]
 pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    part: Option<Part>,
     /// How often each latency is taken
     #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 50)]
     rounds: u32,
@@ -62,8 +66,16 @@ pub(crate) struct BenchArgs {
     format: Format,
 }
 
+#[derive(Debug, Subcommand)]
+enum Part {
+    Net(net::NetArgs),
+}
+
 /// Measures, and shows the figures.
 pub(crate) fn run(global: &Global, args: BenchArgs) -> Result<ExitCode> {
+    if let Some(Part::Net(args)) = &args.part {
+        return net::run(global, args);
+    }
     if args.rounds == 0 {
         return Err(Error::invalid("no round gives no figure").with_hint("say `--rounds 50`"));
     }

@@ -73,7 +73,7 @@ fn render(host: &Host) -> String {
         held.styled([(name, FAINT), (mechanism_word(mechanism).to_owned(), style)]);
     }
     text.push_str(&held.render());
-    text.push_str(&format!("\n{HEADING}Sandboxes that fit, by what runs out{HEADING:#}\n"));
+    text.push_str(&format!("\n{HEADING}What fits, by what runs out{HEADING:#}\n"));
     let mut ceilings = Table::new(&[]);
     for (what, count) in &host.ceilings {
         ceilings.pair(what, count.to_string());

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use infield_domain::isolation::{Control, Enforcement, Mechanism};
 use infield_domain::lifecycle::Reason;
+use infield_domain::network::Traffic;
 use infield_domain::{ImageName, Result};
 use infield_rest::wire::{Inspection, Sandbox, Usage};
 
@@ -40,6 +41,9 @@ pub(crate) async fn run(client: &Client, args: InfoArgs) -> Result<()> {
     }
     if let Some(usage) = &found.usage {
         table.pair("uses", describe_usage(usage));
+    }
+    if let Some(traffic) = &found.traffic {
+        table.pair("moved", describe_traffic(traffic));
     }
     for execution in found.executions.iter().filter(|execution| execution.ending.is_none()) {
         table.pair("runs", format!("{} {}", execution.id, execution.command));
@@ -78,6 +82,7 @@ fn lines(sandbox: &Sandbox) -> Table {
         let pairs: Vec<_> = sandbox.secrets.iter().map(|(v, s)| format!("{s} as {v}")).collect();
         table.pair("secrets", pairs.join(", "));
     }
+    table.pair("carries", describe_network_limits(sandbox));
     table.pair("owner", sandbox.owner.clone());
     table.pair("created", output::moment(sandbox.created_at));
     table.pair("kept", describe_retention(sandbox));
@@ -153,6 +158,26 @@ fn describe_limits(sandbox: &Sandbox) -> String {
         wishes.open_files.map(|count| format!("{count} open files")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What its network may carry.
+pub(crate) fn describe_network_limits(sandbox: &Sandbox) -> String {
+    let limits = &sandbox.network_limits;
+    let parts = [
+        limits.connections.map(|count| format!("{count} connections")),
+        limits.bytes_per_second.map(|bytes| format!("{} a second", output::size(bytes))),
+        limits.total_bytes.map(|bytes| format!("{} in all", output::size(bytes))),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn describe_traffic(traffic: &Traffic) -> String {
+    let Traffic { open, connections, refused, sent_bytes, received_bytes } = *traffic;
+    format!(
+        "{} out, {} in, {connections} connections ({open} open), {refused} refused",
+        output::size(sent_bytes),
+        output::size(received_bytes)
+    )
 }
 
 fn describe_usage(usage: &Usage) -> String {

@@ -2,10 +2,10 @@
 
 use clap::{Args, Subcommand};
 use infield_domain::Result;
-use infield_rest::wire::{AuditQuery, Network, Page, Record, Sandbox};
+use infield_rest::wire::{AuditQuery, Network, NetworkLimits, Page, Record, Sandbox};
 
-use super::info::path;
-use crate::args::Format;
+use super::info::{describe_network_limits, path};
+use crate::args::{Format, value};
 use crate::client::{Client, Request};
 use crate::output::{self, BAD, GOOD, Table};
 
@@ -20,6 +20,7 @@ Examples:
   infield net allow web db.example.org:5432
   infield net set web none
   infield net set web public --deny '*.example.org'
+  infield net limit web --bandwidth 2m --total 10g
   infield net log web")]
 pub(crate) struct NetArgs {
     #[command(subcommand)]
@@ -34,6 +35,10 @@ enum NetCommand {
     Deny(TargetArgs),
     /// Replace the network and all rules
     Set(SetArgs),
+    /// Change how much its network may carry
+    ///
+    /// What is not named stays as it is. A connection that is stopped by a ceiling is in the log.
+    Limit(LimitArgs),
     /// Show connections that were made and refused
     Log(LogArgs),
 }
@@ -69,6 +74,24 @@ struct SetArgs {
 }
 
 #[derive(Debug, Args)]
+struct LimitArgs {
+    /// A name or an id
+    #[arg(value_name = "SANDBOX")]
+    sandbox: String,
+    /// Bytes a second at most, both ways together, such as `2m`; 0 for as many as come
+    #[arg(long, value_name = "SIZE", value_parser = value::size_bytes)]
+    bandwidth: Option<u64>,
+    /// Connections at once
+    #[arg(long, value_name = "NUMBER")]
+    connections: Option<u32>,
+    /// Bytes at most since it was made, both ways together, such as `10g`; 0 for any number
+    #[arg(long, value_name = "SIZE", value_parser = value::size_bytes)]
+    total: Option<u64>,
+    #[command(flatten)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
 struct LogArgs {
     /// A name or an id
     #[arg(value_name = "SANDBOX")]
@@ -88,8 +111,20 @@ pub(crate) async fn run(client: &Client, args: NetArgs) -> Result<()> {
         NetCommand::Set(SetArgs { sandbox, network, allow, deny, format }) => {
             put(client, &sandbox, &Network { network, allow, deny }, format).await
         }
+        NetCommand::Limit(args) => limit(client, args).await,
         NetCommand::Log(args) => log(client, args).await,
     }
+}
+
+async fn limit(client: &Client, args: LimitArgs) -> Result<()> {
+    let wish = NetworkLimits {
+        connections: args.connections,
+        bytes_per_second: args.bandwidth,
+        total_bytes: args.total,
+    };
+    let target = format!("{}/network/limits", path(&args.sandbox));
+    let changed: Sandbox = client.json(Request::put_json(target, &wish)?).await?;
+    show(&changed, args.format)
 }
 
 /// Adds rules to those that there are.
@@ -117,14 +152,19 @@ async fn add(client: &Client, args: TargetArgs, effect: &str) -> Result<()> {
 async fn put(client: &Client, sandbox: &str, wish: &Network, format: Format) -> Result<()> {
     let target = format!("{}/network", path(sandbox));
     let changed: Sandbox = client.json(Request::put_json(target, wish)?).await?;
+    show(&changed, format)
+}
+
+fn show(changed: &Sandbox, format: Format) -> Result<()> {
     if format.json {
-        return output::json(&changed);
+        return output::json(changed);
     }
     let mut table = Table::new(&[]);
     table.pair("network", changed.network.clone());
     for rule in &changed.network_rules {
         table.pair("", rule.clone());
     }
+    table.pair("carries", describe_network_limits(changed));
     output::say(&table.render())
 }
 

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 use infield_domain::Result;
-use infield_domain::network::Policy;
+use infield_domain::network::{Ceilings, Policy};
+use infield_domain::preview::Origin;
 
-use crate::args::Global;
+use crate::args::{Global, value};
 use crate::home::Home;
 use crate::serve::{
-    Access, IdBlock, LIMITED, Lifetime, NETWORK, Names, Networking, Options, RESOLVER, SecretKey,
-    TRUST, Trust,
+    Access, IdBlock, LIMITED, Lifetime, NET_BANDWIDTH, NET_CONNECTIONS, NET_TOTAL, NETWORK, Names,
+    Networking, Options, PREVIEW, Previewing, RESOLVER, SecretKey, TRUST, Trust,
 };
 
 /// Run the daemon, and open HTTP when asked to
@@ -55,6 +56,29 @@ pub(crate) struct ServeArgs {
     /// A file with the rules of `limited`, one on a line, instead of the built-in ones
     #[arg(long, value_name = "FILE", env = LIMITED)]
     pub(crate) limited: Option<PathBuf>,
+    /// Serve previews of ports inside on this address; beside `--listen` on a loopback address that
+    /// is the next port
+    #[arg(long, value_name = "ADDR:PORT", env = PREVIEW)]
+    pub(crate) preview: Option<SocketAddr>,
+    /// How visitors write that address, such as `https://preview.example.org`: every name below it
+    /// must lead to the listener, or to a proxy in front
+    #[arg(long, requires = "preview", value_name = "URL")]
+    pub(crate) preview_url: Option<Origin>,
+    /// The certificate for every name below it, with its chain, as PEM
+    #[arg(long, requires_all = ["preview", "preview_key"], value_name = "FILE")]
+    pub(crate) preview_cert: Option<PathBuf>,
+    /// The key of that certificate, as PEM
+    #[arg(long, requires = "preview_cert", value_name = "FILE")]
+    pub(crate) preview_key: Option<PathBuf>,
+    /// Bytes a second that the network of a sandbox carries when its maker does not say
+    #[arg(long, value_name = "SIZE", env = NET_BANDWIDTH, value_parser = value::size_bytes)]
+    pub(crate) net_bandwidth: Option<u64>,
+    /// Connections out of a sandbox at once when its maker does not say
+    #[arg(long, value_name = "NUMBER", env = NET_CONNECTIONS)]
+    pub(crate) net_connections: Option<u32>,
+    /// Bytes that the network of a sandbox carries in all when its maker does not say
+    #[arg(long, value_name = "SIZE", env = NET_TOTAL, value_parser = value::size_bytes)]
+    pub(crate) net_total: Option<u64>,
     /// Where names are looked up for sandboxes, instead of the host's own resolvers
     #[arg(long, value_name = "ADDR[:PORT]", env = RESOLVER, value_delimiter = ',')]
     pub(crate) resolver: Vec<String>,
@@ -71,6 +95,11 @@ pub(crate) struct ServeArgs {
 
 /// Serves until it is told to end.
 pub(crate) fn run(global: &Global, args: ServeArgs) -> Result<ExitCode> {
+    let ceilings = Ceilings {
+        connections: args.net_connections,
+        bytes_per_second: args.net_bandwidth,
+        total_bytes: args.net_total,
+    };
     let options = Options {
         home: Home::resolve(global.home.as_deref())?,
         listen: args.listen,
@@ -79,7 +108,13 @@ pub(crate) fn run(global: &Global, args: ServeArgs) -> Result<ExitCode> {
         names: Names { hosts: args.allow_host, origins: args.allow_origin },
         access: if args.no_auth { Access::Open } else { Access::Key },
         lifetime: Lifetime::Unlimited,
-        networking: Networking::new(args.network, args.limited.as_deref(), &args.resolver)?,
+        previewing: Previewing {
+            listen: args.preview,
+            origin: args.preview_url,
+            tls: args.preview_cert.zip(args.preview_key),
+        },
+        networking: Networking::new(args.network, args.limited.as_deref(), &args.resolver)?
+            .with_ceilings(ceilings)?,
         secret_key: SecretKey::find(args.secret_key.as_deref())?,
         trust: Trust::new(args.trust)?,
     };

@@ -2,8 +2,9 @@
 
 use clap::Args;
 use infield_domain::lifecycle::State;
+use infield_domain::network::Traffic;
 use infield_domain::{Kind, Result};
-use infield_rest::wire::{ListSandboxes, Sandbox, Usage};
+use infield_rest::wire::{Inspection, ListSandboxes, Sandbox, Usage};
 use serde::Serialize;
 
 use super::info::path;
@@ -28,6 +29,7 @@ pub(crate) struct StatsArgs {
 struct Row {
     sandbox: Sandbox,
     usage: Usage,
+    traffic: Option<Traffic>,
 }
 
 /// Shows it.
@@ -37,8 +39,7 @@ pub(crate) async fn run(client: &Client, args: StatsArgs) -> Result<()> {
     } else {
         let mut rows = Vec::new();
         for name in &args.sandboxes {
-            let sandbox = client.json(Request::get(path(name))).await?;
-            rows.push(Row { sandbox, usage: usage(client, name).await? });
+            rows.push(look(client, name).await?);
         }
         rows
     };
@@ -52,8 +53,8 @@ async fn running(client: &Client) -> Result<Vec<Row>> {
     };
     let mut rows = Vec::new();
     for sandbox in list(client, query).await? {
-        match usage(client, &sandbox.id).await {
-            Ok(usage) => rows.push(Row { sandbox, usage }),
+        match look(client, &sandbox.id).await {
+            Ok(row) => rows.push(row),
             // It ended between the list and the look at it.
             Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Conflict) => {}
             Err(error) => return Err(error),
@@ -62,14 +63,19 @@ async fn running(client: &Client) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-async fn usage(client: &Client, name: &str) -> Result<Usage> {
-    client.json(Request::get(format!("{}/usage", path(name)))).await
+async fn look(client: &Client, name: &str) -> Result<Row> {
+    let usage = client.json(Request::get(format!("{}/usage", path(name)))).await?;
+    let inspection = Request::get(format!("{}/inspection", path(name)));
+    let Inspection { sandbox, traffic, .. } = client.json(inspection).await?;
+    Ok(Row { sandbox, usage, traffic })
 }
 
 fn table(rows: &[Row]) -> String {
-    let mut table = Table::new(&["NAME", "MEMORY", "LIMIT", "CPU", "PIDS", "DISK", "INODES"]);
+    let mut table = Table::new(&[
+        "NAME", "MEMORY", "LIMIT", "CPU", "PIDS", "DISK", "INODES", "SENT", "RECEIVED",
+    ]);
     let dash = || "-".to_owned();
-    for Row { sandbox, usage } in rows {
+    for Row { sandbox, usage, traffic } in rows {
         table.row([
             sandbox.name.clone(),
             usage.memory_bytes.map_or_else(dash, output::size),
@@ -78,6 +84,8 @@ fn table(rows: &[Row]) -> String {
             usage.pids.map_or_else(dash, |count| count.to_string()),
             usage.disk_bytes.map_or_else(dash, output::size),
             usage.inodes.map_or_else(dash, |count| count.to_string()),
+            traffic.map_or_else(dash, |traffic| output::size(traffic.sent_bytes)),
+            traffic.map_or_else(dash, |traffic| output::size(traffic.received_bytes)),
         ]);
     }
     table.render()

@@ -67,6 +67,12 @@ pub(super) enum ToDaemon {
     Unix,
     /// The listening TCP socket comes along.
     Tcp,
+    /// The listening TCP socket of previews comes along.
+    Preview,
+    /// The open file of the previews' certificate comes along.
+    PreviewChain,
+    /// The open file of its key comes along.
+    PreviewKey,
     /// The socket of a launcher comes along.
     Launcher,
     /// The socket of a network process comes along.

@@ -17,10 +17,11 @@ use infield_domain::provider::Provider;
 use infield_domain::{Error, Principal, Result};
 use infield_engine::{Engine, Shutdown};
 use infield_local::{Launcher, Local, Network, Opener, packet};
-use infield_rest::{Clients, Doors, Listeners};
+use infield_rest::{Clients, Doors, Listeners, PreviewDoor};
 use infield_store::Store;
 use rustix::fs::FlockOperation;
 use tokio::io::unix::AsyncFd;
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, interval, sleep, timeout, timeout_at};
@@ -82,11 +83,21 @@ fn work() -> Result<()> {
     })?;
     // Names of files that are made from here on are nobody else's business.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers())
+        .enable_all()
+        .build()
+        .map_err(failed)?;
     let ended = runtime.block_on(serve(handed));
     runtime.shutdown_timeout(Duration::from_secs(2));
     ended
+}
+
+/// Threads for the daemon's own tasks: half of the processors. Every request is a few short steps
+/// between waits for somebody else, and a second thread that is woken to look for a share in them
+/// is in the way of whoever they wait for.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |count| count.get().div_ceil(2))
 }
 
 /// What the keeper handed over.
@@ -95,10 +106,19 @@ struct Handed {
     home: OwnedFd,
     unix: OwnedFd,
     tcp: Option<OwnedFd>,
+    preview: Preview,
     launcher: Option<OwnedFd>,
     network: Option<OwnedFd>,
     opener: Option<OwnedFd>,
     control: OwnedFd,
+}
+
+/// What belongs to previews.
+#[derive(Default)]
+pub(super) struct Preview {
+    pub(super) listener: Option<OwnedFd>,
+    pub(super) chain: Option<OwnedFd>,
+    pub(super) key: Option<OwnedFd>,
 }
 
 impl Handed {
@@ -106,6 +126,7 @@ impl Handed {
         let control = io::stdin().as_fd().try_clone_to_owned()?;
         let (mut setup, mut home, mut unix, mut tcp) = (None, None, None, None);
         let (mut launcher, mut network, mut opener) = (None, None, None);
+        let mut preview = Preview::default();
         let strange = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         while let Some((word, descriptor)) = control::hear(&control)? {
             match word {
@@ -113,6 +134,9 @@ impl Handed {
                 ToDaemon::Home => home = descriptor,
                 ToDaemon::Unix => unix = descriptor,
                 ToDaemon::Tcp => tcp = descriptor,
+                ToDaemon::Preview => preview.listener = descriptor,
+                ToDaemon::PreviewChain => preview.chain = descriptor,
+                ToDaemon::PreviewKey => preview.key = descriptor,
                 ToDaemon::Launcher => launcher = descriptor,
                 ToDaemon::Network => network = descriptor,
                 ToDaemon::Opener => opener = descriptor,
@@ -121,7 +145,17 @@ impl Handed {
                     let (Some(setup), Some(home), Some(unix)) = (setup, home, unix) else {
                         return Err(strange("the keeper handed over too little"));
                     };
-                    return Ok(Self { setup, home, unix, tcp, launcher, network, opener, control });
+                    return Ok(Self {
+                        setup,
+                        home,
+                        unix,
+                        tcp,
+                        preview,
+                        launcher,
+                        network,
+                        opener,
+                        control,
+                    });
                 }
             }
         }
@@ -155,7 +189,7 @@ struct Daemon {
 
 async fn serve(handed: Handed) -> Result<()> {
     let failed = |error: io::Error| Error::internal("the daemon cannot start").with_source(error);
-    let Handed { setup, home, unix, tcp, launcher, network, opener, control } = handed;
+    let Handed { setup, home, unix, tcp, preview, launcher, network, opener, control } = handed;
     let home = Arc::new(home);
     take_over(&home).await?;
     let store = open_store(setup.home.clone()).await?;
@@ -177,9 +211,11 @@ async fn serve(handed: Handed) -> Result<()> {
     let watch = doors::Watch { health: readiness.health(engine.clone()), clients: clients.clone() };
     let listen = listeners.tcp.first().and_then(|listener| listener.local_addr().ok());
     let mcp = mcp::door(&engine, listen, &setup.names, &shutdown);
+    let previews = doors::previews(&setup, (&engine, &clients), preview)?;
     let doors = doors::doors(&setup, engine.clone(), mcp, watch);
     let (tried, ready) = oneshot::channel();
-    let server = tokio::spawn(answer(listeners, doors, ready, shutdown.clone()));
+    let served = Served { listeners, doors, previews };
+    let server = tokio::spawn(answer(served, ready, shutdown.clone()));
     let mut tasks = JoinSet::new();
     tasks.spawn(link.run());
     tasks.spawn(network_link.run());
@@ -223,16 +259,24 @@ fn settings(setup: &Setup) -> infield_engine::Settings {
     let can = if setup.account.is_some() { Policy::Limited } else { Policy::None };
     infield_engine::Settings {
         network: setup.networking.standard.clone().unwrap_or(can),
+        allowance: setup.networking.allowance,
         limited: setup.networking.limited.clone().into(),
         checks: vec![setup.key_check.clone()],
+        previews: setup.previews.clone(),
         ..infield_engine::Settings::standard()
     }
 }
 
-/// Answers requests as soon as recovery was tried; until then they wait in the listener's queue.
-async fn answer(
+/// Everything that answers requests, and where they come from.
+struct Served {
     listeners: Listeners,
     doors: Doors,
+    previews: Option<(TcpListener, PreviewDoor)>,
+}
+
+/// Answers requests as soon as recovery was tried; until then they wait in the listener's queue.
+async fn answer(
+    served: Served,
     ready: oneshot::Receiver<()>,
     shutdown: CancellationToken,
 ) -> Result<()> {
@@ -240,7 +284,18 @@ async fn answer(
         tried = ready => tried.map_err(|_| Error::internal("nobody tried to recover"))?,
         () = shutdown.cancelled() => return Ok(()),
     }
-    infield_rest::serve(listeners, doors, shutdown).await
+    let Served { listeners, doors, previews } = served;
+    let visitors = async {
+        match previews {
+            Some((listener, door)) => {
+                infield_rest::serve_previews(listener, door, shutdown.clone()).await
+            }
+            None => Ok(()),
+        }
+    };
+    let callers = infield_rest::serve(listeners, doors, shutdown.clone());
+    let (callers, visitors) = tokio::join!(callers, visitors);
+    callers.and(visitors)
 }
 
 /// Why a daemon ends that has no fault.

@@ -27,6 +27,7 @@ use tokio::time::interval;
 use super::control::{self, FromDaemon, ToDaemon, ToLauncher, ToNetwork, ToOpener};
 use super::options::{Options, Setup};
 use super::post::{Change, Post};
+use super::previewing::Bound;
 use super::{DAEMON, LAUNCHER, NETWORK_PROCESS, OPENER, log, own_binary};
 use crate::home::{self, SOCKET};
 
@@ -48,8 +49,12 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let home = options.home.open(options.owner()?)?;
     let _lock = lock(&home, options)?;
     let failed = |error: io::Error| Error::internal("the keeper failed").with_source(error);
+    let tcp = options.listen.map(bind_tcp).transpose()?;
+    let listened = tcp.as_ref().and_then(|tcp| tcp.local_addr().ok());
+    let preview = options.previewing.bind(listened)?;
+    let previews = preview.as_ref().map(|preview| preview.origin.clone());
     let keeper = Keeper {
-        setup: options.setup()?,
+        setup: Setup { previews, ..options.setup()? },
         launcher: options.launcher_setup()?,
         network: ToNetwork { account: options.network_account()? },
         opener: ToOpener {
@@ -60,7 +65,8 @@ pub(super) fn run(options: &Options) -> Result<()> {
         unix: bind_unix(&home).map_err(|error| {
             Error::internal("the daemon's socket cannot be made").with_source(error)
         })?,
-        tcp: options.listen.map(bind_tcp).transpose()?,
+        tcp,
+        preview,
         home,
     };
     let runtime =
@@ -144,6 +150,7 @@ struct Keeper {
     home: OwnedFd,
     unix: UnixListener,
     tcp: Option<TcpListener>,
+    preview: Option<Bound>,
 }
 
 /// What the keeper reacts to.
@@ -297,6 +304,7 @@ impl Keeper {
         if let Some(tcp) = &self.tcp {
             control::say(&ours, &ToDaemon::Tcp, Some(tcp.as_fd()))?;
         }
+        self.hand_preview(&ours)?;
         if let Some(link) = &watch.launcher_link {
             control::say(&ours, &ToDaemon::Launcher, Some(link.as_fd()))?;
         }
@@ -309,6 +317,19 @@ impl Keeper {
         control::say(&ours, &ToDaemon::Begin, None)?;
         watch.daemon.fill(spawn(own_binary(DAEMON), theirs)?);
         watch.control = Some(packet::register(ours)?);
+        Ok(())
+    }
+}
+
+impl Keeper {
+    /// The daemon may read the key through our descriptor alone.
+    fn hand_preview(&self, daemon: &OwnedFd) -> io::Result<()> {
+        let Some(preview) = &self.preview else { return Ok(()) };
+        control::say(daemon, &ToDaemon::Preview, Some(preview.listener.as_fd()))?;
+        if let Some((chain, key)) = preview.files().map_err(io::Error::other)? {
+            control::say(daemon, &ToDaemon::PreviewChain, Some(chain.as_fd()))?;
+            control::say(daemon, &ToDaemon::PreviewKey, Some(key.as_fd()))?;
+        }
         Ok(())
     }
 }

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use infield_domain::isolation::Check;
+use infield_domain::preview::Origin;
 use infield_domain::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::control::ToLauncher;
 use super::networking::Networking;
+use super::previewing::Previewing;
 use super::secret_key::{SecretKey, Trust};
 use crate::home::{Home, Owner};
 
@@ -39,6 +41,8 @@ pub(crate) struct Options {
     pub(crate) secret_key: SecretKey,
     /// Authorities besides those of the system.
     pub(crate) trust: Trust,
+    /// How previews are served.
+    pub(crate) previewing: Previewing,
 }
 
 /// Names that HTTP answers to besides its own.
@@ -132,6 +136,8 @@ pub(crate) struct Setup {
     pub(crate) networking: Networking,
     /// What is to be said of the key for secrets.
     pub(super) key_check: Check,
+    /// Where previews are found, if there are any.
+    pub(crate) previews: Option<Origin>,
 }
 
 impl Options {
@@ -148,6 +154,7 @@ impl Options {
             networking: Networking::from_environment()?,
             secret_key: SecretKey::find(None)?,
             trust: Trust::from_environment()?,
+            previewing: Previewing::from_environment()?,
         })
     }
 
@@ -182,6 +189,7 @@ impl Options {
             lifetime: self.lifetime,
             networking: self.networking.clone(),
             key_check: self.secret_key.check(),
+            previews: None,
         })
     }
 

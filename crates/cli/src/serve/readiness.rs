@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use infield_domain::language::Language;
-use infield_domain::network::Policy;
+use infield_domain::network::{Allowance, Policy};
 use infield_domain::provider::Provider;
 use infield_domain::sandbox::{Resources, Retention, Spec, WORKING_DIRECTORY};
 use infield_domain::{Error, ImageName, Result, SandboxId};
@@ -174,6 +174,8 @@ fn spec() -> Result<Spec> {
         resources: Resources::DEFAULT,
         network: Policy::None,
         secrets: Vec::new(),
+        previews: infield_domain::preview::Previews::default(),
+        allowance: Allowance::DEFAULT,
         require: Vec::new(),
     })
 }

@@ -1,27 +1,11 @@
-//! What a sandbox's connections may use, and what is kept of them.
+//! What is kept of a sandbox's connections.
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::Traffic;
 use crate::sandbox::Millis;
-
-/// Ceilings of a sandbox's traffic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Allowance {
-    /// Connections at once.
-    pub connections: u32,
-    /// Bytes a second, both directions together.
-    pub bytes_per_second: Option<u64>,
-    /// Bytes since the sandbox was made, both directions together.
-    pub total_bytes: Option<u64>,
-}
-
-impl Allowance {
-    /// Enough for package managers and browsers.
-    pub const DEFAULT: Self =
-        Self { connections: 1_024, bytes_per_second: None, total_bytes: None };
-}
 
 /// How a connection was judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,8 +15,10 @@ pub enum Judgement {
     Allowed,
     /// It was refused.
     Refused,
-    /// It was allowed, and cut when the policy changed or a ceiling was reached.
+    /// It was allowed, and cut when the policy changed.
     Cut,
+    /// It was refused or cut because a ceiling is reached.
+    Exceeded,
 }
 
 /// One connection that is over, or one that never was.
@@ -61,17 +47,11 @@ pub struct Connection {
     pub repeated: u32,
 }
 
-/// What a sandbox has moved since it was started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Traffic {
-    /// Connections that are open.
-    pub open: u32,
-    /// Connections that were made.
-    pub connections: u64,
-    /// Connections and look-ups that were refused.
-    pub refused: u64,
-    /// Bytes that left the sandbox.
-    pub sent_bytes: u64,
-    /// Bytes that came in.
-    pub received_bytes: u64,
+/// What is told of a sandbox: its connections that are over, and what it has moved by now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The connections, in their order.
+    pub connections: Vec<Connection>,
+    /// What was moved.
+    pub traffic: Traffic,
 }

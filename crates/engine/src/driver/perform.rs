@@ -82,13 +82,15 @@ async fn bring_up(engine: &Engine, sandbox: &Sandbox, first: First) -> Performed
         Ok(secrets) => secrets,
         Err(error) => return Performed::Failed(error),
     };
+    let seat = engine.registry().by_id(&sandbox.id);
+    let before = seat.map_or_else(Default::default, |seat| seat.moved.get());
     let result = match first {
         First::Yes => {
             let call = || provider.create(&sandbox.id, &sandbox.spec, &secrets);
             repeated(CREATE_LIMIT, "creating", call).await
         }
         First::No => {
-            let call = || provider.start(&sandbox.id, &sandbox.spec, &secrets);
+            let call = || provider.start(&sandbox.id, &sandbox.spec, &secrets, &before);
             repeated(START_LIMIT, "starting", call).await
         }
     };

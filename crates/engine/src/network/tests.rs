@@ -1,5 +1,7 @@
-use infield_domain::network::{Choice, Connection, Judgement, Policy};
-use infield_domain::{Kind, Permission, Principal};
+use infield_domain::network::{
+    Allowance, Ceilings, Choice, Connection, Judgement, Policy, Traffic,
+};
+use infield_domain::{Kind, Permission, Principal, SandboxId};
 use infield_testkit::Operation;
 
 use crate::ListAudit;
@@ -92,4 +94,83 @@ async fn who_may_not_manage_changes_nothing() {
     let refused = fixture.engine.set_network(&reader, "one", choice).await.expect_err("refused");
     assert_eq!(refused.kind(), Kind::Denied);
     assert_eq!(fixture.provider.calls(Operation::SetNetwork), 0);
+}
+
+fn moved(bytes: u64) -> Traffic {
+    Traffic { received_bytes: bytes, connections: 1, ..Traffic::default() }
+}
+
+/// Waits until the engine has taken what was told.
+async fn until_moved(fixture: &crate::testing::Fixture, id: &SandboxId, expected: Traffic) {
+    let seat = fixture.engine.registry().by_id(id).expect("it is there");
+    let known = tokio::time::timeout(SOON, async {
+        while seat.moved.get() != expected {
+            tokio::task::yield_now().await;
+        }
+    });
+    known.await.expect("in time");
+}
+
+#[tokio::test]
+async fn what_was_moved_counts_over_a_stop_and_another_daemon() {
+    let fixture = fixture().await;
+    let sandbox = fixture.create("one").await;
+    fixture.provider.tell_moved(&sandbox.id, moved(7));
+    until_moved(&fixture, &sandbox.id, moved(7)).await;
+    fixture.engine.stop_sandbox(&fixture.who, "one").await.expect("stopped");
+    fixture.engine.start_sandbox(&fixture.who, "one").await.expect("started");
+    assert_eq!(fixture.provider.before(&sandbox.id), Some(moved(7)));
+
+    fixture.provider.tell_moved(&sandbox.id, moved(9));
+    until_moved(&fixture, &sandbox.id, moved(9)).await;
+    fixture.provider.tell_moved(&sandbox.id, Traffic::default());
+    let id = sandbox.id.clone();
+    let row = fixture.engine.records().call(move |store| store.sandbox(&id)).await;
+    assert_eq!(row.expect("read").expect("there").traffic, moved(9), "a count never falls");
+}
+
+#[tokio::test]
+async fn other_ceilings_are_recorded_when_the_provider_has_them() {
+    let fixture = fixture().await;
+    let sandbox = fixture.create("one").await;
+    assert_eq!(sandbox.spec.allowance, Allowance::DEFAULT);
+    let ceilings = Ceilings { total_bytes: Some(100), ..Ceilings::default() };
+    let changed = fixture.engine.limit_network(&fixture.who, "one", ceilings).await;
+    let expected = Allowance { total_bytes: Some(100), ..Allowance::DEFAULT };
+    assert_eq!(changed.expect("changed").spec.allowance, expected);
+    let terms = fixture.provider.terms(&sandbox.id).expect("told");
+    assert_eq!((terms.allowance, terms.policy), (expected, Policy::Limited));
+
+    let policy = Choice::of(Policy::Public);
+    fixture.engine.set_network(&fixture.who, "one", policy).await.expect("changed");
+    let terms = fixture.provider.terms(&sandbox.id).expect("told");
+    assert_eq!((terms.allowance, terms.policy), (expected, Policy::Public), "they stay");
+
+    let wrong = Ceilings { connections: Some(0), ..Ceilings::default() };
+    let refused = fixture.engine.limit_network(&fixture.who, "one", wrong).await;
+    assert_eq!(refused.expect_err("refused").kind(), Kind::Invalid);
+    let reader = Principal { permissions: vec![Permission::Read], ..fixture.who.clone() };
+    let refused = fixture.engine.limit_network(&reader, "one", ceilings).await;
+    assert_eq!(refused.expect_err("refused").kind(), Kind::Denied);
+}
+
+#[tokio::test]
+async fn whoever_met_a_ceiling_learns_how_to_raise_it() {
+    let fixture = fixture().await;
+    let sandbox = fixture.create("one").await;
+    let exceeded = Connection {
+        reason: "the sandbox has moved as many bytes as it may".to_owned(),
+        ..connection("pypi.org", Judgement::Exceeded)
+    };
+    let said = crate::refused_sentence(&sandbox, std::slice::from_ref(&exceeded)).expect("said");
+    let expected =
+        "The network stopped pypi.org:443: the sandbox has moved as many bytes as it may.";
+    assert!(said.starts_with(expected) && said.contains("`infield net limit one`"), "{said}");
+    let both = [connection("evil.example", Judgement::Refused), exceeded];
+    let said = crate::refused_sentence(&sandbox, &both).expect("said");
+    assert!(
+        said.contains("refused evil.example:443. ") && said.contains("net limit one"),
+        "{said}"
+    );
+    assert_eq!(crate::refused_sentence(&sandbox, &[]), None);
 }

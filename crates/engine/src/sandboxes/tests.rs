@@ -159,7 +159,7 @@ async fn what_cannot_be_recorded_is_not_made() {
     // A row that only the database knows: its names are unique, so a second one is refused.
     let id = crate::names::sandbox_id();
     let sandbox = Sandbox { id, state: State::Running, ..known };
-    let row = infield_store::SandboxRow { sandbox, single_use: false };
+    let row = infield_store::SandboxRow { sandbox, single_use: false, traffic: Default::default() };
     let put = f.engine.records().call(move |store| store.insert_sandbox(&row));
     put.await.expect("recorded");
     f.engine.create_sandbox(&f.who, named("web")).await.expect_err("there is such a row");

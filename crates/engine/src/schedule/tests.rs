@@ -22,6 +22,8 @@ fn sandbox(state: State, retention: Retention) -> Sandbox {
             resources: Resources::DEFAULT,
             secrets: Vec::new(),
             network: Policy::None,
+            previews: infield_domain::preview::Previews::default(),
+            allowance: infield_domain::network::Allowance::DEFAULT,
             require: Vec::new(),
         },
         state,

@@ -271,7 +271,7 @@ fn open_ranges(block: IdBlock, account: u32, without: &Without) -> Outcome<Range
     Ok(Ranges {
         block,
         allotment: Allotment::new(block),
-        network: network::Home::open()?,
+        network: network::Home::open(without)?,
         account,
         spare: Spare::default(),
     })

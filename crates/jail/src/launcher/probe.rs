@@ -10,6 +10,9 @@ use crate::sys::{self, Cloned};
 const OWN_DESCRIPTORS: u64 = 64;
 /// Descriptors that it holds for a sandbox that runs: its process, and three for a wired one.
 const FOR_EACH: u64 = 4;
+/// Descriptors that the network process holds for a wired sandbox, and for each of its connections.
+const FOR_EACH_WIRED: u64 = 2;
+const FOR_EACH_CONNECTION: u64 = 2;
 
 impl Launcher {
     /// The report for `infield doctor`.
@@ -90,6 +93,12 @@ impl Launcher {
             "descriptors".to_owned(),
             (open_files.saturating_sub(OWN_DESCRIPTORS) / FOR_EACH).saturating_sub(running),
         )];
+        ceilings.push((
+            // The network process has the same limit, of the same keeper.
+            "connections of all sandboxes".to_owned(),
+            open_files.saturating_sub(OWN_DESCRIPTORS + FOR_EACH_WIRED * running)
+                / FOR_EACH_CONNECTION,
+        ));
         if let Some(ranges) = &self.host.ranges {
             ceilings.push(("ids".to_owned(), ranges.allotment.free()));
         }

@@ -152,7 +152,7 @@ impl Host {
             trees: self.take_trees(HOST_IMAGE, range)?,
             layer: None,
             saved: None,
-            groups: self.take_groups(BODY, &limits)?,
+            groups: self.take_groups(BODY)?,
             hostname: None,
             program: self.program()?,
             settings: self.settings(&limits),
@@ -166,6 +166,7 @@ impl Host {
             ids: self.ids(),
         };
         let born = self.give_birth(&shape, (range, network), channel, &mut materials)?;
+        let born = self.limited(born, BODY, &limits)?;
         if let Some(ranges) = &mut self.ranges {
             ranges.spare.range = None;
         }
@@ -222,15 +223,25 @@ impl Host {
         spare.map_or_else(|| self.image_trees(image, range), |(_, trees)| Ok(trees))
     }
 
-    /// Groups for a sandbox that has none, with its limits.
-    pub(super) fn take_groups(&mut self, name: &str, limits: &Limits) -> Outcome<Groups> {
+    /// Groups for a sandbox that has none, without its limits.
+    pub(super) fn take_groups(&mut self, name: &str) -> Outcome<Groups> {
         let spare = self.ranges.as_mut().and_then(|ranges| ranges.spare.groups.take());
-        let groups = match spare {
-            Some(groups) if self.trees.rename(NEXT, name).is_ok() => groups,
-            Some(_) | None => self.trees.make(name)?,
-        };
-        self.trees.limit(name, limits, &self.without)?;
-        Ok(groups)
+        match spare {
+            Some(groups) if self.trees.rename(NEXT, name).is_ok() => Ok(groups),
+            Some(_) | None => self.trees.make(name),
+        }
+    }
+
+    /// Gives the work its limits, of which there is none before the agent has its socket: the
+    /// first process puts up its walls meanwhile.
+    pub(super) fn limited(&self, born: Born, name: &str, limits: &Limits) -> Outcome<Born> {
+        match self.trees.limit(name, limits, &self.without) {
+            Ok(()) => Ok(born),
+            Err(failure) => {
+                born.end();
+                Err(failure)
+            }
+        }
     }
 
     /// A network namespace of a kind, where the launcher makes them.

@@ -14,6 +14,7 @@ use crate::check::HOST_IMAGE;
 use crate::defence::Defence;
 use crate::failure::{At, Outcome, not_found, refused, unsupported};
 use crate::folders;
+use crate::network::{Namespace, Wires};
 use crate::plan::{ImageShape, LayerShape, Saved, Shape};
 use crate::process;
 use crate::record::{Process, Record, State};
@@ -29,6 +30,7 @@ impl Launcher {
         if self.sandboxes.get(name).is_some_and(|sandbox| sandbox.running.is_some()) {
             return self.watch(number, name);
         }
+        self.started_last.clone_from(&start.sandbox);
         let age = if self.sandboxes.contains_key(name) { Age::Known } else { Age::New };
         let begun = self.prepare(start).and_then(|()| self.begin(number, start, age));
         if let Err(failure) = begun {
@@ -61,8 +63,11 @@ impl Launcher {
         }
         let pidfd = rustix::io::fcntl_dupfd_cloexec(&running.pidfd, 3).at("copy a pidfd")?;
         let mut descriptors = vec![pidfd];
-        if let Some(wires) = &running.wires {
+        if let Some(wires) = &mut running.wires {
             descriptors.extend(wires.copies()?);
+            if !self.host.without.keeps(Defence::Duplicates) {
+                wires.let_go()?;
+            }
         }
         let enforced = super::inventory::enforced(&sandbox.record);
         Ok((Started { pid: running.pid, enforced, limits, network }, descriptors))
@@ -163,7 +168,7 @@ impl Launcher {
         let record = self.sandboxes.get(name).map(|sandbox| sandbox.record.clone());
         let mut record = record.ok_or_else(|| not_found("the sandbox is gone"))?;
         // Closing what a new process was given can wait until that is on its way.
-        let (born, given) = self.first_process(start, record.range)?;
+        let (born, given) = self.first_process(number, start, record.range)?;
         let recorded = self.make_folder(name).and_then(|()| {
             let listener = self.listen(name)?;
             let started = process::started(born.pid).at("look at the first process")?;
@@ -203,8 +208,14 @@ impl Launcher {
     }
 
     /// A first process for a sandbox: the one that is ready, or a new one.
-    fn first_process(&mut self, start: &Start, range: u32) -> Outcome<(Born, Option<Materials>)> {
+    fn first_process(
+        &mut self,
+        number: u64,
+        start: &Start,
+        range: u32,
+    ) -> Outcome<(Born, Option<Materials>)> {
         if let Some(born) = self.host.take_body(start, range)? {
+            self.tell_wires(number, born.wires.as_ref())?;
             return Ok((born, None));
         }
         let name = start.sandbox.as_str();
@@ -242,15 +253,25 @@ impl Launcher {
             trees: self.host.take_trees(&start.image, range)?,
             layer,
             saved,
-            groups: self.host.take_groups(name, &start.limits)?,
+            groups: self.host.take_groups(name)?,
             hostname: Some(start.hostname.clone()),
             program: self.host.program()?,
             settings: self.host.settings(&start.limits),
             forgotten: self.host.forgotten()?,
         };
         let network = self.host.take_network(start.network)?;
+        self.tell_wires(number, network.as_ref().and_then(Namespace::wires))?;
         let born = self.host.give_birth(&shape, (range, network), channel, &mut materials)?;
+        let born = self.host.limited(born, name, &start.limits)?;
         Ok((born, Some(materials)))
+    }
+
+    /// Sends the wires of a sandbox on its way ahead, so that its network is served when it runs.
+    fn tell_wires(&mut self, number: u64, wires: Option<&Wires>) -> Outcome<()> {
+        if let Some(wires) = wires {
+            self.channel.send(number, Answer::Wired, wires.copies()?.into());
+        }
+        Ok(())
     }
 
     /// Makes an empty layer `name`, complete or not at all. `layer.new` may have been begun by a

@@ -44,6 +44,13 @@ impl Wires {
         let copy = |socket| rustix::io::fcntl_dupfd_cloexec(socket, 3).at("copy a socket");
         Ok([copy(&self.listener)?, copy(&self.resolver)?])
     }
+
+    /// Keeps no duplicate, in builds for attacks. What is handed out from now on is no socket.
+    pub(crate) fn let_go(&mut self) -> Outcome<()> {
+        let copy = || rustix::io::fcntl_dupfd_cloexec(&self._link, 3).at("let go of a socket");
+        (self.listener, self.resolver) = (copy()?, copy()?);
+        Ok(())
+    }
 }
 
 fn socket(family: AddressFamily, kind: SocketType) -> rustix::io::Result<OwnedFd> {

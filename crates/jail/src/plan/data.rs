@@ -111,7 +111,7 @@ pub(super) fn layers(shape: &Shape<'_>, without: &Without) -> Vec<Step> {
         Action::OwnCgroupNamespace,
         "after the groups, or /proc/self/cgroup shows the host's path",
     ));
-    if shape.ids == IdShape::Single {
+    if shape.ids == IdShape::Single || !without.keeps(Defence::NetworkOwner) {
         steps.push(wall(
             Defence::NetworkNamespace,
             Action::RaiseLoopback,

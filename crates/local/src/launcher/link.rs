@@ -29,6 +29,7 @@ pub struct Link {
 struct Pending {
     parts: Vec<Reply>,
     replies: oneshot::Sender<Outcome>,
+    ahead: Option<oneshot::Sender<Reply>>,
 }
 
 /// A question that is ready to be sent.
@@ -110,7 +111,8 @@ impl Link {
         let packet = Packet { number, body: &*question.request };
         let bytes = postcard::to_stdvec(&packet).expect("a request is plain data");
         self.pending.retain(|_, pending| !pending.replies.is_closed());
-        self.pending.insert(number, Pending { parts: Vec::new(), replies: question.replies });
+        let Question { replies, ahead, .. } = question;
+        self.pending.insert(number, Pending { parts: Vec::new(), replies, ahead });
         self.outbox.push_back(Parcel { number, bytes, descriptor: question.descriptor });
     }
 
@@ -123,8 +125,16 @@ impl Link {
             tracing::debug!(number, "an answer came that nobody waits for");
             return;
         };
-        let more = matches!(body, Answer::Inventory { more: true, .. });
         let launcher = *self.count.borrow();
+        if matches!(body, Answer::Wired) {
+            if let Some(ahead) = pending.ahead.take() {
+                // An asker who went away has gone from the answer, too.
+                drop(ahead.send(Reply { answer: body, descriptors, launcher }));
+            }
+            self.pending.insert(number, pending);
+            return;
+        }
+        let more = matches!(body, Answer::Inventory { more: true, .. });
         pending.parts.push(Reply { answer: body, descriptors, launcher });
         if more && pending.parts.len() < MOST_PARTS {
             self.pending.insert(number, pending);

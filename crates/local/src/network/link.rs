@@ -6,27 +6,30 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use infield_domain::SandboxId;
-use infield_domain::network::Connection;
+use infield_domain::network::Report;
 use infield_net::control::{Answer, FromNetwork, PACKET_BYTES, Request, Settings, ToNetwork};
 use infield_net::packet;
 use tokio::io::{Interest, unix::AsyncFd};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::Question;
+use super::moved::Moved;
 
 /// Owns the socket, pairs questions with answers, and takes a new socket when one comes.
 pub struct Link {
     questions: mpsc::Receiver<Question>,
     sockets: mpsc::Receiver<OwnedFd>,
-    reports: mpsc::Sender<(SandboxId, Vec<Connection>)>,
+    reports: mpsc::Sender<(SandboxId, Report)>,
     settings: Settings,
     /// A socket is new: whoever is behind it may serve nobody.
     fresh: Arc<Notify>,
+    /// What sandboxes have moved, as far as it was told.
+    moved: Arc<Moved>,
     next_number: u64,
     pending: HashMap<u64, oneshot::Sender<Answer>>,
     outbox: VecDeque<(Vec<u8>, Vec<OwnedFd>)>,
     /// A report that the engine has no room for yet.
-    report: Option<(SandboxId, Vec<Connection>)>,
+    report: Option<(SandboxId, Report)>,
 }
 
 /// What the link does next.
@@ -42,7 +45,7 @@ impl Link {
     pub(super) fn new(
         questions: mpsc::Receiver<Question>,
         sockets: mpsc::Receiver<OwnedFd>,
-        reports: mpsc::Sender<(SandboxId, Vec<Connection>)>,
+        reports: mpsc::Sender<(SandboxId, Report)>,
         (settings, first_number): (Settings, u64),
     ) -> Self {
         Self {
@@ -51,6 +54,7 @@ impl Link {
             reports,
             settings,
             fresh: Arc::default(),
+            moved: Arc::default(),
             next_number: first_number,
             pending: HashMap::new(),
             outbox: VecDeque::new(),
@@ -61,6 +65,11 @@ impl Link {
     /// Tells of each new socket.
     pub(super) fn fresh(&self) -> Arc<Notify> {
         self.fresh.clone()
+    }
+
+    /// What sandboxes have moved.
+    pub(super) fn moved(&self) -> Arc<Moved> {
+        self.moved.clone()
     }
 
     /// Runs until no handle is left, or nobody can bring a socket any more.
@@ -144,8 +153,9 @@ impl Link {
                     answer => tracing::debug!(number, ?answer, "nobody waits for an answer"),
                 },
             },
-            Ok(FromNetwork::Connections(sandbox, connections)) => {
-                self.report = Some((sandbox, connections));
+            Ok(FromNetwork::Report(sandbox, report)) => {
+                self.moved.tell(&sandbox, report.traffic);
+                self.report = Some((sandbox, report));
             }
             Err(_) => tracing::error!(length = bytes.len(), "the network said what is no word"),
         }

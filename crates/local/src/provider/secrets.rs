@@ -1,7 +1,6 @@
 //! Secrets of sandboxes that run: given to the opener, told to the network process, trusted inside.
 
 use infield_domain::provider::Provider as _;
-use infield_domain::sandbox::Spec;
 use infield_domain::secret::Given;
 use infield_domain::{Result, SandboxId};
 
@@ -9,18 +8,26 @@ use super::Local;
 use crate::trust;
 
 impl Local {
-    /// Puts policy and secrets of a sandbox in force that was started.
-    pub(super) async fn put_in_force(
+    /// Gives the opener what a sandbox has that is to start; the certificate of its authority.
+    pub(super) async fn provide_secrets(
         &self,
         id: &SandboxId,
-        spec: &Spec,
         secrets: &[Given],
-    ) -> Result<()> {
-        let authority = match secrets {
-            [] => None,
-            secrets => Some(self.opener.provision(id, secrets).await?),
-        };
-        self.serve(id, &spec.network).await?;
+    ) -> Result<Option<String>> {
+        if secrets.is_empty() {
+            return Ok(None);
+        }
+        match self.opener.provision(id, secrets).await {
+            Ok(pem) => Ok(Some(pem)),
+            Err(error) => {
+                self.opener.forget(id).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes the programs of a sandbox trust its authority, if it has one.
+    pub(super) async fn let_trust(&self, id: &SandboxId, authority: Option<String>) -> Result<()> {
         match authority {
             Some(pem) => trust::establish(&*self.guest(id), &pem).await,
             None => Ok(()),
@@ -41,21 +48,14 @@ impl Local {
     }
 
     /// Lets a sandbox that runs use these secrets, and no others.
-    pub(super) async fn change_secrets(
-        &self,
-        id: &SandboxId,
-        spec: &Spec,
-        secrets: &[Given],
-    ) -> Result<()> {
+    pub(super) async fn change_secrets(&self, id: &SandboxId, secrets: &[Given]) -> Result<()> {
         if secrets.is_empty() {
             self.opener.forget(id).await;
         } else {
             let pem = self.opener.provision(id, secrets).await?;
             trust::establish(&*self.guest(id), &pem).await?;
         }
-        if self.network.guard(id, self.opener.guarded(id)).await? {
-            return Ok(());
-        }
-        self.serve(id, &spec.network).await
+        // Where nobody serves it, whoever does it next takes them along.
+        self.network.guard(id, self.opener.guarded(id)).await.map(drop)
     }
 }

@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::reply::Reply;
 use crate::schema;
-use crate::tools::running::StatusWord;
+use crate::tools::running::{self, Preview, StatusWord};
 use crate::tools::{Definition, Hints};
 
 /// Bytes of one page: some 10,000 tokens, below the limit of every client that has one.
@@ -59,6 +59,10 @@ struct Facts {
     text: String,
     next_offset: u64,
     total: u64,
+    /// The text half says the same: to describe it in three tools would cost every model more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    previews: Option<Vec<Preview>>,
     message: String,
 }
 
@@ -104,12 +108,14 @@ fn facts(output: &Output, asked: u64) -> Facts {
     } else {
         message.push_str(" Nothing is left to read.");
     }
+    message.push_str(&running::previews_sentence(&output.previews));
     Facts {
         status: if ending.is_some() { StatusWord::Finished } else { StatusWord::Running },
         exit_code: ending.map(|ending| ending.exit_code),
         text: plain_text(&output.data),
         next_offset: output.next_offset,
         total: output.total,
+        previews: running::previews(&output.previews),
         message,
     }
 }

@@ -6,10 +6,11 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use infield_domain::command::{OnDisconnect, Stdin, StoppedBy};
+use infield_domain::preview::PreviewName;
 use infield_domain::{GuestPath, Result as DomainResult};
 use infield_engine::{
-    Collect, CreateSandbox, DEFAULT_MAX_CHARS, HIGHEST_MAX_CHARS, Outcome, Plot, Progress, Run,
-    RunOptions, Status, Target, TimeLimit, refused_sentence,
+    Collect, CreateSandbox, DEFAULT_MAX_CHARS, HIGHEST_MAX_CHARS, Outcome, Plot, PreviewLink,
+    Progress, Run, RunOptions, Status, Target, TimeLimit, refused_sentence,
 };
 use rmcp::model::ContentBlock;
 use schemars::JsonSchema;
@@ -62,7 +63,41 @@ pub(super) struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<Map<String, Value>>>")]
     images: Option<Vec<Picture>>,
+    /// The text half says the same: to describe it in three tools would cost every model more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    previews: Option<Vec<Preview>>,
     message: String,
+}
+
+/// A port that somebody began to listen on.
+#[derive(Debug, Serialize)]
+pub(super) struct Preview {
+    port: u16,
+    /// For a browser; it lets whoever has it in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+}
+
+/// Previews as facts; none when there is nothing new.
+pub(super) fn previews(links: &[PreviewLink]) -> Option<Vec<Preview>> {
+    let preview =
+        |link: &PreviewLink| Preview { port: link.name.port.get(), url: link.link.clone() };
+    (!links.is_empty()).then(|| links.iter().map(preview).collect())
+}
+
+/// What listens now, and how a person gets there. Without previews on this server, by a command.
+pub(super) fn previews_sentence(links: &[PreviewLink]) -> String {
+    let sentence = |link: &PreviewLink| {
+        let PreviewName { port, sandbox } = &link.name;
+        match &link.link {
+            Some(url) => format!(" Port {port} listens: {url} opens it in the user's browser."),
+            None => format!(
+                " Port {port} listens: the user can open it with `infield port {sandbox} {port}`."
+            ),
+        }
+    };
+    links.iter().map(sentence).collect()
 }
 
 /// Whether a command is over.
@@ -195,6 +230,7 @@ fn reply(outcome: &Outcome) -> Result<Reply, Failure> {
         timed_out: stopped_by == Some(StoppedBy::Timeout),
         truncated: (outcome.stdout.truncated || outcome.stderr.truncated).then_some(true),
         images: (!images.is_empty()).then_some(images),
+        previews: previews(&outcome.previews),
         message: message(outcome),
     };
     Reply::facts_and(&facts, blocks)
@@ -213,10 +249,12 @@ fn picture(outcome: &Outcome, plot: &Plot) -> Picture {
 fn message(outcome: &Outcome) -> String {
     let id = &outcome.execution_id;
     let Some(ending) = outcome.ending else {
-        return format!(
+        let mut message = format!(
             "Still running. Call read_output with execution_id={id} to wait for it, \
              or with stop=true to end it."
         );
+        message.push_str(&previews_sentence(&outcome.previews));
+        return message;
     };
     let mut message = match (ending.stopped_by, ending.signal, ending.exit_code) {
         (Some(StoppedBy::Timeout), _, _) => format!(

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use infield_domain::network::{Effect, Judgement, Policy};
+use infield_domain::network::{Judgement, Policy};
 use tokio::net::TcpStream;
 
 use super::Shared;
 use super::dial::{Failure, Route, connect, reason};
 use super::entry::Entry;
 use super::opened::{self, Made};
+use crate::defence::Defence;
 use crate::inspect::{self, First, Sight, Silence};
 use crate::relay::{self, Direction, End, Way};
 use crate::sandbox::Rules;
@@ -27,8 +28,10 @@ const SPOKEN: &str = "its server spoke before its request came";
 enum Stop {
     /// It is refused; its client is told, in the language of what it said.
     Refused(First, String),
-    /// It is cut: policy or ceilings changed, or one is reached.
+    /// It is cut: the policy changed, or nothing was said for long.
     Cut(String),
+    /// It is cut, because the sandbox has moved as many bytes as it may.
+    Spent,
     /// It may be, and broke, or was never made.
     Broken(String),
     /// It speaks HTTP, and this is what it said so far.
@@ -65,7 +68,9 @@ enum Passed {
 
 /// Carries a connection from its judgement to its end.
 pub(super) async fn carry(shared: &Shared, entry: &Entry, client: TcpStream) {
-    if let Err(error) = relay::welcome(&client) {
+    let _member = shared.sandbox.crowd.join();
+    let is_bounded = shared.sandbox.rules().without.keeps(Defence::Buffers);
+    if is_bounded && let Err(error) = relay::welcome(&client, &shared.sandbox.crowd) {
         return entry.end(Judgement::Allowed, format!("it broke: {error}"));
     }
     let client = Arc::new(client);
@@ -84,6 +89,10 @@ pub(super) async fn carry(shared: &Shared, entry: &Entry, client: TcpStream) {
         }
         Err(Stop::Cut(why)) => {
             entry.end(Judgement::Cut, why);
+            relay::reset(&client);
+        }
+        Err(Stop::Spent) => {
+            entry.end(Judgement::Exceeded, relay::SPENT);
             relay::reset(&client);
         }
         Err(Stop::Broken(why)) => {
@@ -135,7 +144,7 @@ async fn open_and_exchange(
 
 /// Whether TLS of this connection is opened, because a secret names its host.
 fn is_opened(rules: &Rules, entry: &Entry) -> bool {
-    entry.asked.name.as_ref().is_some_and(|name| rules.opens(name))
+    entry.asked.name.as_ref().is_some_and(|name| rules.unseals(name))
 }
 
 /// Whether a connection by a name is looked at: because the policy goes by names, or a secret.
@@ -159,30 +168,19 @@ async fn early_look(
     first: &mut First,
 ) -> Result<Option<Sight>, Stop> {
     let (Some(name), port) = (&entry.asked.name, entry.asked.port) else { return Ok(None) };
-    if !rules.resolves(name) || !opens_port(rules, port) {
+    if !rules.opens(name, port) {
         return Err(Stop::Refused(First::default(), "no rule allows it".to_owned()));
     }
     if !matches!(port, 80 | 443) {
         return Ok(None);
     }
-    let judge = |bytes: &[u8]| inspect::look(bytes, name, port);
+    let judge = |bytes: &[u8]| inspect::look(bytes, name, port).without(rules.without);
     match first.look(client, PATIENCE, judge).await {
         Ok(Sight::Refused(why)) => Err(Stop::Refused(std::mem::take(first), why.to_owned())),
         Ok(sight) => Ok(Some(sight)),
         Err(Silence::Ended) => Err(Stop::Broken("its client said nothing".to_owned())),
         Err(Silence::Slow) => Err(Stop::Refused(std::mem::take(first), SILENT.to_owned())),
     }
-}
-
-/// Whether some rule opens this port at all: if none does, no name is looked up for it.
-fn opens_port(rules: &Rules, port: u16) -> bool {
-    let rules = match &rules.policy {
-        Policy::None => return false,
-        Policy::Public => return true,
-        Policy::Limited => &rules.limited[..],
-        Policy::Custom(rules) => rules,
-    };
-    rules.iter().any(|rule| rule.effect == Effect::Allow && rule.ports.hold(port))
 }
 
 /// Connects to what was asked for.
@@ -197,7 +195,8 @@ async fn open(
         (None, Some(address)) => shared.dial.by_address(rules, address, port)?,
         (None, None) => return Err(Failure::Refused("it was meant for nobody".to_owned())),
     };
-    let connected = match connect(&route.addresses, port).await {
+    let crowd = &shared.sandbox.crowd;
+    let connected = match connect(&route.addresses, port, crowd).await {
         Ok((server, address)) => relay::prepare(&server).map(|()| (server, address)),
         Err(error) => Err(error),
     };
@@ -213,7 +212,8 @@ pub(super) async fn until_unfit(shared: &Shared, entry: &Entry, seen: Seen) -> S
     let mut changes = shared.sandbox.rules.subscribe();
     loop {
         let rules = Arc::clone(&changes.borrow_and_update());
-        if let Some(why) = unfit(entry, seen, &rules) {
+        let kept = |_: &String| rules.without.keeps(Defence::Cut);
+        if let Some(why) = unfit(entry, seen, &rules).filter(kept) {
             return why;
         }
         if changes.changed().await.is_err() {
@@ -253,7 +253,8 @@ async fn exchange(link: &Link<'_>, first: First, sight: Option<Sight>) -> Result
         Stop::Web(first) | Stop::Open(first) if link.entry.meter.bytes(Direction::In) > 0 => {
             Err(Stop::Refused(first, SPOKEN.to_owned()))
         }
-        Stop::Web(first) => browse(link, first).await,
+        // In a box: it is large, and most connections never are.
+        Stop::Web(first) => Box::pin(browse(link, first)).await,
         other => Err(other),
     }
 }
@@ -266,7 +267,8 @@ async fn pass(link: &Link<'_>, mut first: First, sight: Sight) -> Result<(), Sto
     };
     let end = inspect::end_of_hello(&first.bytes);
     relay::send(outgoing(link), first.bytes.get(..end).unwrap_or_default()).await?;
-    let judge = |bytes: &[u8]| inspect::look_again(bytes, name);
+    let without = link.shared.sandbox.rules().without;
+    let judge = |bytes: &[u8]| inspect::look_again(bytes, name).without(without);
     match first.look(&link.client, UNBOUNDED, judge).await {
         Ok(Sight::Refused(why)) => return Err(Stop::Refused(first, why.to_owned())),
         Err(Silence::Slow) => return Err(Stop::Refused(first, SILENT.to_owned())),
@@ -278,7 +280,8 @@ async fn pass(link: &Link<'_>, mut first: First, sight: Sight) -> Result<(), Sto
 /// Waits for the client's first bytes while the server may speak, and carries what it says.
 async fn late_look(link: &Link<'_>, mut first: First) -> Result<(), Stop> {
     let Some(name) = &link.entry.asked.name else { return Ok(()) };
-    let judge = |bytes: &[u8]| inspect::look(bytes, name, link.entry.asked.port);
+    let (port, without) = (link.entry.asked.port, link.shared.sandbox.rules().without);
+    let judge = |bytes: &[u8]| inspect::look(bytes, name, port).without(without);
     match first.look(&link.client, UNBOUNDED, judge).await {
         Ok(Sight::Refused(why)) => Err(Stop::Refused(first, why.to_owned())),
         Err(Silence::Slow) => Err(Stop::Refused(first, SILENT.to_owned())),
@@ -297,7 +300,8 @@ async fn incoming(link: &Link<'_>) -> Result<(), Stop> {
 /// Carries requests of HTTP, each of them checked.
 async fn browse(link: &Link<'_>, first: First) -> Result<(), Stop> {
     let Some(name) = &link.entry.asked.name else { return Ok(()) };
-    let site = web::Site { name: name.clone(), port: link.entry.asked.port };
+    let without = link.shared.sandbox.rules().without;
+    let site = web::Site { name: name.clone(), port: link.entry.asked.port, without };
     let meter = &link.entry.meter;
     let client = web::Stream::counted(Arc::clone(&link.client), meter, first.bytes);
     let server = web::Stream::plain(Arc::clone(&link.server));
@@ -328,7 +332,7 @@ impl From<End> for Stop {
     fn from(end: End) -> Self {
         match end {
             End::Broken(error) => Self::Broken(format!("it broke: {error}")),
-            End::Spent => Self::Cut("the sandbox has moved as many bytes as it may".to_owned()),
+            End::Spent => Self::Spent,
             End::Idle => Self::Cut("nothing was said for long".to_owned()),
         }
     }

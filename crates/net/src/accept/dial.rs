@@ -11,6 +11,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::defence::Defence;
+use crate::relay::{self, Crowd};
 use crate::sandbox::Rules;
 use crate::upstream::{LookupFailure, Upstream, is_own};
 
@@ -90,7 +92,7 @@ impl Dial {
         for (address, port) in found {
             let verdict = rules.decide(name, address, port);
             let why = reason(&verdict, address);
-            if (self.is_own)(address) {
+            if rules.without.keeps(Defence::Own) && (self.is_own)(address) {
                 refused.get_or_insert("it leads to the host itself".to_owned());
             } else if !verdict.is_allowed() {
                 refused.get_or_insert(why);
@@ -123,12 +125,29 @@ pub(super) fn reason(verdict: &Verdict<'_>, address: IpAddr) -> String {
 }
 
 /// Connects to the first of these that answers. Each is given a moment before the next one.
-pub(super) async fn connect(addresses: &[IpAddr], port: u16) -> io::Result<(TcpStream, IpAddr)> {
-    let attempt = timeout(PATIENCE, race(in_turn(addresses), port)).await;
-    attempt.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+pub(super) async fn connect(
+    addresses: &[IpAddr],
+    port: u16,
+    crowd: &Arc<Crowd>,
+) -> io::Result<(TcpStream, IpAddr)> {
+    let attempt = timeout(PATIENCE, async {
+        match addresses {
+            [only] => attempt(*only, port, crowd).await.map(|stream| (stream, *only)),
+            several => Box::pin(race(in_turn(several), port, crowd)).await,
+        }
+    });
+    attempt.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-async fn race(addresses: Vec<IpAddr>, port: u16) -> io::Result<(TcpStream, IpAddr)> {
+async fn attempt(address: IpAddr, port: u16, crowd: &Crowd) -> io::Result<TcpStream> {
+    relay::socket(address, crowd)?.connect(SocketAddr::new(address, port)).await
+}
+
+async fn race(
+    addresses: Vec<IpAddr>,
+    port: u16,
+    crowd: &Arc<Crowd>,
+) -> io::Result<(TcpStream, IpAddr)> {
     let mut waiting = addresses.into_iter();
     let mut attempts = JoinSet::new();
     let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
@@ -136,11 +155,11 @@ async fn race(addresses: Vec<IpAddr>, port: u16) -> io::Result<(TcpStream, IpAdd
         let next = waiting.next();
         let is_last = next.is_none();
         if let Some(address) = next {
-            let to = SocketAddr::new(address, port);
-            attempts.spawn(async move { (TcpStream::connect(to).await, address) });
+            let crowd = Arc::clone(crowd);
+            attempts.spawn(async move { (attempt(address, port, &crowd).await, address) });
         }
         tokio::select! {
-            attempt = attempts.join_next() => match attempt {
+            made = attempts.join_next() => match made {
                 Some(Ok((Ok(stream), address))) => return Ok((stream, address)),
                 Some(Ok((Err(error), _))) => failure = error,
                 Some(Err(lost)) => failure = io::Error::other(lost),

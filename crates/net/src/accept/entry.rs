@@ -87,7 +87,8 @@ impl Drop for Entry {
         // Nobody says anything of what goes with all others.
         let cut = || (Judgement::Cut, "the sandbox's network was closed".to_owned());
         let (judgement, reason) = self.outcome.take().unwrap_or_else(cut);
-        if judgement == Judgement::Refused {
+        let is_exceeded = judgement == Judgement::Exceeded && self.reached.get().is_none();
+        if judgement == Judgement::Refused || is_exceeded {
             counters.refused.fetch_add(1, Ordering::Relaxed);
         }
         let duration_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -16,13 +16,16 @@ use tokio::net::TcpStream;
 use super::Shared;
 use super::carry::{Seen, until_unfit};
 use super::entry::Entry;
-use crate::handover::{Handover, Report};
+use crate::handover::{Handover, Report, WINDOW};
 use crate::inspect::First;
 use crate::opening::Opened;
 use crate::refusal;
 use crate::relay::{self, Direction, End};
 
 const AWAY: &str = "a secret names its host, and the process that opens TLS is away";
+
+/// Bytes that a connection may be ahead where a sandbox may move so many in all.
+const NEAR: u64 = 64 << 10;
 
 /// A connection that was made on both sides, and what its client said.
 pub(super) struct Made {
@@ -36,7 +39,8 @@ pub(super) struct Made {
 /// Has a connection opened, to its end.
 pub(super) async fn carry(shared: &Shared, entry: &Entry, made: Made) {
     let Made { client, server, first, reason } = made;
-    let opened = match hand_over(shared, entry, (&client, &server), &first).await {
+    let credit = window(shared, entry).unwrap_or(0);
+    let opened = match hand_over(shared, entry, (&client, &server), &first, credit).await {
         Ok(opened) => opened,
         Err(error) => {
             tracing::warn!(sandbox = %shared.sandbox.id, %error, "a connection is not opened");
@@ -56,7 +60,7 @@ pub(super) async fn carry(shared: &Shared, entry: &Entry, made: Made) {
         biased;
         why = until_unfit(shared, entry, seen) => Err((Judgement::Cut, why)),
         end = relay::idle(&entry.meter) => Err(judged(&end)),
-        ended = follow(shared, entry, &opened) => ended,
+        ended = follow(shared, entry, &opened, credit) => ended,
     };
     match ended {
         Ok(()) => entry.end(Judgement::Allowed, reason),
@@ -69,11 +73,21 @@ pub(super) async fn carry(shared: &Shared, entry: &Entry, made: Made) {
     }
 }
 
+/// How many bytes a connection may be ahead of what it told: few where there is a ceiling, which
+/// is passed by no more than that.
+fn window(shared: &Shared, entry: &Entry) -> Option<u64> {
+    let has_total = shared.sandbox.rules.borrow().allowance.total_bytes.is_some();
+    let most = if has_total { NEAR } else { WINDOW };
+    let room = entry.meter.room(usize::try_from(most).unwrap_or(usize::MAX))?;
+    Some(room as u64)
+}
+
 async fn hand_over(
     shared: &Shared,
     entry: &Entry,
     (client, server): (&TcpStream, &TcpStream),
     first: &First,
+    credit: u64,
 ) -> io::Result<Opened> {
     let name = entry.asked.name.as_ref().ok_or(io::ErrorKind::InvalidInput)?;
     let handover = Handover {
@@ -81,6 +95,7 @@ async fn hand_over(
         host: name.as_str().to_owned(),
         port: entry.asked.port,
         first: first.bytes.clone(),
+        credit,
     };
     shared.sandbox.opener.hand_over(&handover, [client.as_fd(), server.as_fd()]).await
 }
@@ -95,6 +110,7 @@ async fn follow(
     shared: &Shared,
     entry: &Entry,
     opened: &Opened,
+    mut credit: u64,
 ) -> Result<(), (Judgement, String)> {
     loop {
         match opened.next().await {
@@ -102,11 +118,14 @@ async fn follow(
                 for (direction, bytes) in [(Direction::Out, sent), (Direction::In, received)] {
                     entry.meter.moved(direction, usize::try_from(bytes).unwrap_or(usize::MAX));
                 }
-                if relay::is_spent(&shared.sandbox) {
-                    return Err(judged(&End::Spent));
+                credit = credit.saturating_sub(sent.saturating_add(received));
+                let turn = entry.meter.turn().await;
+                let wanted = window(shared, entry).ok_or_else(|| judged(&End::Spent))?;
+                drop(turn);
+                if wanted > credit {
+                    opened.grant(wanted - credit).await;
+                    credit = wanted;
                 }
-                entry.meter.ready().await;
-                opened.grant(sent.saturating_add(received)).await;
             }
             // Its client was told.
             Some(Report::Refused(why)) => return Err((Judgement::Refused, why)),
@@ -122,7 +141,7 @@ async fn follow(
 fn judged(end: &End) -> (Judgement, String) {
     match end {
         End::Broken(error) => (Judgement::Allowed, format!("it broke: {error}")),
-        End::Spent => (Judgement::Cut, "the sandbox has moved as many bytes as it may".to_owned()),
+        End::Spent => (Judgement::Exceeded, relay::SPENT.to_owned()),
         End::Idle => (Judgement::Cut, "nothing was said for long".to_owned()),
     }
 }

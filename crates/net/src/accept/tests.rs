@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
+use crate::defence::Without;
 use crate::journal::Journal;
 use crate::sandbox::{Counters, Rules};
 
@@ -32,7 +33,8 @@ pub(crate) struct Case {
 pub(crate) fn rules(texts: &[String], allowance: Allowance) -> Arc<Rules> {
     let rules: Vec<Rule> = texts.iter().map(|text| text.parse().expect("a rule")).collect();
     let policy = Policy::custom(rules).expect("few rules");
-    Arc::new(Rules { policy, limited: Arc::new([]), allowance, secrets: Arc::new([]) })
+    let (secrets, without) = (Arc::new([]), Without::default());
+    Arc::new(Rules { policy, limited: Arc::new([]), allowance, secrets, without })
 }
 
 /// Rules that allow the name, and the addresses that tests have servers on.
@@ -48,6 +50,7 @@ fn sandbox(rules: Arc<Rules>) -> Arc<Sandbox> {
         lookups: Default::default(),
         counters: Counters::default(),
         opener: Arc::default(),
+        crowd: Default::default(),
         journal: Journal::new(Arc::default()),
     })
 }

@@ -28,6 +28,7 @@ use tokio::time::Instant;
 use super::limits::Admission;
 use super::message::{self, Answer, Asked, Received, Transport};
 use super::question::{Subject, subject};
+use crate::defence::Defence;
 use crate::names::Meaning;
 use crate::sandbox::{Rules, Sandbox};
 use crate::upstream::{LookupFailure, Upstream};
@@ -52,29 +53,47 @@ pub(super) enum Step {
     LookUp(LookUp),
 }
 
-/// A question that somebody outside is to be asked.
+/// What somebody outside is to be asked.
 #[derive(Debug)]
-pub(super) struct LookUp {
+pub(super) enum LookUp {
+    /// Whether this name exists.
+    Existence(Existence),
+    /// What the sandbox asked, as it is: where walls are left out.
+    #[cfg(feature = "weaken")]
+    Passed(Vec<u8>),
+}
+
+/// A question after a name's existence.
+#[derive(Debug)]
+pub(super) struct Existence {
     asked: Asked,
     transport: Transport,
     name: DomainName,
-    _place: OwnedSemaphorePermit,
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 /// What is known of a question without asking anybody.
 enum Known {
     All(Answer),
     /// All but whether this name exists.
-    ButExistence(DomainName, OwnedSemaphorePermit),
+    ButExistence(DomainName, Option<OwnedSemaphorePermit>),
 }
 
 /// Takes a message as far as it goes without waiting.
 pub(super) fn begin(bytes: &[u8], transport: Transport, sandbox: &Sandbox) -> Step {
     let now = Instant::now();
-    let admission = sandbox.lookups.admit(now);
+    let without = sandbox.rules().without;
+    let admission = match without.keeps(Defence::Rate) {
+        true => sandbox.lookups.admit(now),
+        false => Admission::Answered,
+    };
     if admission == Admission::Ignored {
         count_refusal(sandbox);
         return Step::Pause;
+    }
+    #[cfg(feature = "weaken")]
+    if is_passed(bytes, without) {
+        return Step::LookUp(LookUp::Passed(bytes.to_vec()));
     }
     let asked = match message::read(bytes) {
         Received::Noise => return Step::Nothing,
@@ -93,14 +112,37 @@ pub(super) fn begin(bytes: &[u8], transport: Transport, sandbox: &Sandbox) -> St
             asked.reply(&answer, transport).map_or(Step::Nothing, Step::Reply)
         }
         Known::ButExistence(name, place) => {
-            Step::LookUp(LookUp { asked, transport, name, _place: place })
+            let existence = Existence { asked, transport, name, _place: place };
+            Step::LookUp(LookUp::Existence(existence))
         }
     }
+}
+
+/// Whether a question goes out as it is, since the walls are left out that it would not pass.
+#[cfg(feature = "weaken")]
+fn is_passed(bytes: &[u8], without: crate::defence::Without) -> bool {
+    let is_odd = || match message::read(bytes) {
+        Received::Asked(asked) => {
+            !matches!(asked.query.query_type, RecordType::A | RecordType::AAAA)
+        }
+        Received::Noise | Received::Fault(_) => false,
+    };
+    !without.keeps(Defence::Questions) || !without.keeps(Defence::Types) && is_odd()
 }
 
 impl LookUp {
     /// Asks outside, and writes the answer.
     pub(super) async fn finish(self, sandbox: &Sandbox, upstream: &Upstream) -> Option<Vec<u8>> {
+        match self {
+            Self::Existence(existence) => existence.finish(sandbox, upstream).await,
+            #[cfg(feature = "weaken")]
+            Self::Passed(question) => upstream.pass(&question).await,
+        }
+    }
+}
+
+impl Existence {
+    async fn finish(self, sandbox: &Sandbox, upstream: &Upstream) -> Option<Vec<u8>> {
         let answer = match upstream.addresses(&self.name).await {
             Ok(addresses) if addresses.is_empty() => Answer::with(Vec::new()),
             Ok(_) => stand_in(&self.name, self.asked.query.query_type, sandbox),
@@ -160,14 +202,17 @@ fn about(name: DomainName, kind: RecordType, sandbox: &Sandbox, now: Instant) ->
     if !matches!(kind, RecordType::A | RecordType::AAAA) {
         return Known::All(Answer::with(Vec::new()));
     }
-    if !rules.resolves(&name) {
+    if !rules.resolves(&name) && rules.without.keeps(Defence::Names) {
         return Known::All(stand_in(&name, kind, sandbox));
+    }
+    if !rules.without.keeps(Defence::Rate) {
+        return Known::ButExistence(name, None);
     }
     if !is_free(&rules, &name) && !sandbox.lookups.admit_name(&name, now) {
         return Known::All(refused(because::OTHER, "too many different names in one minute"));
     }
     match sandbox.lookups.place() {
-        Some(place) => Known::ButExistence(name, place),
+        place @ Some(_) => Known::ButExistence(name, place),
         None => Known::All(refused(because::OTHER, "too many look-ups at once")),
     }
 }

@@ -23,6 +23,8 @@ const ENCRYPTED_CLIENT_HELLO: RangeInclusive<u16> = 0xfe08..=0xfe0d;
 const ENCRYPTED_NAME: [u16; 2] = [0xffce, 0xff02];
 const HOST_NAME: u8 = 0;
 
+/// Why a hello is refused that does not say its name in the clear.
+pub(super) const HIDDEN: &str = "it hides its host (encrypted client hello)";
 const BROKEN: &str = "its TLS hello is malformed";
 
 /// What the first bytes of a client are.
@@ -191,7 +193,7 @@ fn server_name(hello: &[u8]) -> Result<Hello<'_>, &'static str> {
             // With it, any number of records may come before a second hello.
             EARLY_DATA => return Err("it sends before its server answered (early data)"),
             _ if ENCRYPTED_CLIENT_HELLO.contains(&kind) || ENCRYPTED_NAME.contains(&kind) => {
-                return Err("it hides its host (encrypted client hello)");
+                return Err(HIDDEN);
             }
             _ => {}
         }

@@ -13,8 +13,10 @@ use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use super::gait::MOST;
+
 /// Bytes of a pipe. A segment takes a slot of it, and there is one for each 4 KiB.
-const PIPE_BYTES: usize = 512 << 10;
+const PIPE_BYTES: usize = 2 * MOST;
 
 thread_local! {
     /// This thread's pipe while nobody uses it. It is empty.

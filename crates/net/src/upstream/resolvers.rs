@@ -79,6 +79,12 @@ impl Resolvers {
         true
     }
 
+    /// The first one that is asked now.
+    #[cfg(feature = "weaken")]
+    pub(super) fn first(&self) -> Option<SocketAddr> {
+        self.lock().servers.first().copied()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Current> {
         // Nothing in a critical section can panic half-way, so what is there is whole.
         self.current.lock().unwrap_or_else(PoisonError::into_inner)

@@ -8,6 +8,8 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use infield_domain::network::DomainName;
 
+use crate::defence::{Defence, Without};
+
 /// The site that a connection is for.
 #[derive(Clone, Debug)]
 pub struct Site {
@@ -15,6 +17,7 @@ pub struct Site {
     pub name: DomainName,
     /// The port of the connection.
     pub port: u16,
+    pub(crate) without: Without,
 }
 
 /// What a request wants.
@@ -31,6 +34,11 @@ const OF_ONE_HOP: [&str; 4] =
     ["keep-alive", "proxy-connection", "http2-settings", "proxy-authorization"];
 
 impl Site {
+    /// The site of this name and port.
+    pub fn new(name: DomainName, port: u16) -> Self {
+        Self { name, port, without: Without::default() }
+    }
+
     /// Whether a host with or without a port is this one.
     fn is_meant(&self, authority: &[u8]) -> bool {
         let Ok(authority) = std::str::from_utf8(authority) else { return false };
@@ -42,6 +50,19 @@ impl Site {
 
 /// Checks a request; why it is refused, if it is.
 pub fn request(
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    site: &Site,
+) -> Result<(), &'static str> {
+    if site.without.keeps(Defence::Host) {
+        for_site(method, uri, headers, site)?;
+    }
+    framing(headers).map_err(|()| "it is unclear where its request ends")
+}
+
+/// Checks whom a request is for.
+fn for_site(
     method: &Method,
     uri: &Uri,
     headers: &HeaderMap,
@@ -63,7 +84,7 @@ pub fn request(
     if !is_origin && !is_absolute {
         return Err("its request line is for another host");
     }
-    framing(headers).map_err(|()| "it is unclear where its request ends")
+    Ok(())
 }
 
 /// Whether everybody agrees on where a message ends.

@@ -43,7 +43,7 @@ impl Stream {
             let wait = meter.wait();
             if wait.is_zero() {
                 let spent = || io::Error::other("the sandbox has moved all that it may");
-                return Poll::Ready(meter.room().ok_or_else(spent));
+                return Poll::Ready(meter.room(CHUNK).ok_or_else(spent));
             }
             self.pause = Some(Box::pin(sleep(wait)));
         }

@@ -120,7 +120,13 @@ async fn open_one(protocol: &[u8], is_trusted: bool, answer: Answer) -> Case {
     let (family, kind) = (rustix::net::AddressFamily::UNIX, rustix::net::SocketType::SEQPACKET);
     let (ours, reports) = rustix::net::socketpair(family, kind, flags, None).expect("a pair");
     let sockets = Sockets { client: descriptor(inner), server: descriptor(host), reports };
-    let handover = Handover { sandbox: id, host: HOST.to_owned(), port: 443, first: Vec::new() };
+    let handover = Handover {
+        sandbox: id,
+        host: HOST.to_owned(),
+        port: 443,
+        first: Vec::new(),
+        credit: WINDOW,
+    };
     let task = tokio::spawn(open(Arc::new(ward), handover, sockets));
     let name = ServerName::try_from(HOST).expect("a name");
     let client = TlsConnector::from(Arc::new(config)).connect(name, client);

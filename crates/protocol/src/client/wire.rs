@@ -110,6 +110,15 @@ impl Events {
     }
 }
 
+impl Wire {
+    /// The connection itself, and what the agent said after its last event.
+    pub(super) fn into_bytes(self) -> Result<(UnixStream, Vec<u8>)> {
+        let Self { events, sink } = self;
+        let stream = events.half.reunite(sink.half).map_err(garbage)?;
+        Ok((stream, events.decoder.into_rest()))
+    }
+}
+
 impl Sink {
     /// Sends one message; waits while the agent does not read.
     pub(super) async fn send<T: Serialize>(&mut self, message: &T) -> Result<()> {

@@ -8,7 +8,10 @@ fn surface() -> Vec<(&'static str, Vec<u8>)> {
     let mut put = |name, encoded: Result<Vec<u8>, postcard::Error>| {
         all.push((name, encoded.expect("every shape can be encoded")));
     };
-    put("opening", postcard::to_allocvec(&Opening { generation: 1, request: Request::Executions }));
+    put(
+        "opening",
+        postcard::to_allocvec(&Opening { generation: GENERATION, request: Request::Executions }),
+    );
     for (name, request) in requests() {
         put(name, postcard::to_allocvec(&request));
     }
@@ -78,6 +81,7 @@ fn requests() -> Vec<(&'static str, Request)> {
         ),
         ("archive out", Request::ArchiveOut(path.clone())),
         ("archive in", Request::ArchiveIn(path)),
+        ("dial", Request::Dial(3000)),
     ]
 }
 
@@ -172,7 +176,9 @@ fn every_shape_comes_back() {
 fn another_generation_is_seen_before_anything_else() {
     let mut body = postcard::to_allocvec(&(GENERATION + 1)).expect("a number");
     body.extend([0xff; 8]);
-    assert!(matches!(open(&body), Err(OpeningError::Generation { theirs }) if theirs == 2));
+    assert!(
+        matches!(open(&body), Err(OpeningError::Generation { theirs }) if theirs == GENERATION + 1)
+    );
     assert!(matches!(open(&[]), Err(OpeningError::Malformed(_))));
-    assert!(matches!(open(&[1, 200]), Err(OpeningError::Malformed(_))));
+    assert!(matches!(open(&[2, 200]), Err(OpeningError::Malformed(_))));
 }

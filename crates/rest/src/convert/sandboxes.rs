@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use infield_domain::isolation::Control;
 use infield_domain::lifecycle::State;
-use infield_domain::network::{Choice, Policy};
+use infield_domain::network::{Allowance, Ceilings, Choice, Policy};
 use infield_domain::sandbox::{Resources, Retention, Sandbox};
 use infield_domain::{Error, Result};
 use infield_engine::{
@@ -41,6 +41,7 @@ pub(crate) fn create_sandbox(wish: wire::CreateSandbox) -> Result<CreateSandbox>
         resources: resources(wish.resources),
         network: network.map_err(|error| named("network", &error))?,
         secrets: wish.secrets.iter().map(|text| text.parse()).collect::<Result<_>>()?,
+        ceilings: ceilings(wish.network_limits),
         require: wish.require.iter().map(|word| control(word)).collect::<Result<_>>()?,
         git: git_source(wish.git_repo, wish.git_branch)?,
         request_key: wish.request_key,
@@ -147,6 +148,7 @@ pub(crate) fn sandbox(sandbox: Sandbox) -> wire::Sandbox {
         network: spec.network.as_str().to_owned(),
         network_rules: rules(&spec.network),
         secrets: secrets.collect(),
+        network_limits: network_limits(spec.allowance),
         require: spec.require.into_iter().map(|control| control.as_str().to_owned()).collect(),
         enforcement,
         provider,
@@ -161,6 +163,17 @@ fn rules(policy: &Policy) -> Vec<String> {
         Policy::Custom(rules) => rules.iter().map(ToString::to_string).collect(),
         Policy::None | Policy::Limited | Policy::Public => Vec::new(),
     }
+}
+
+fn network_limits(allowance: Allowance) -> wire::NetworkLimits {
+    let Allowance { connections, bytes_per_second, total_bytes } = allowance;
+    wire::NetworkLimits { connections: Some(connections), bytes_per_second, total_bytes }
+}
+
+/// How much a sandbox's network shall carry.
+pub(crate) fn ceilings(wish: wire::NetworkLimits) -> Ceilings {
+    let wire::NetworkLimits { connections, bytes_per_second, total_bytes } = wish;
+    Ceilings { connections, bytes_per_second, total_bytes }
 }
 
 /// What a sandbox shall reach.

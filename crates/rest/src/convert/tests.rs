@@ -177,6 +177,8 @@ fn answers_mask_every_variable() {
         resources: Resources::DEFAULT,
         secrets: Vec::new(),
         network: Policy::None,
+        previews: infield_domain::preview::Previews::default(),
+        allowance: infield_domain::network::Allowance::DEFAULT,
         require: vec![Control::Memory],
     };
     let record = Sandbox {

@@ -47,6 +47,10 @@ fn the_examples_are_valid() {
     check_examples::<wire::Prune>("POST /v1/prune", request);
     check_examples::<wire::CreateSandbox>("POST /v1/sandboxes", request);
     check_examples::<wire::Sandbox>("POST /v1/sandboxes", "json answer");
+    check_examples::<wire::ChangePort>("PUT /v1/sandboxes/{ref}/ports/{port}", request);
+    check_examples::<wire::LinkPort>("POST /v1/sandboxes/{ref}/ports/{port}/link", request);
+    let limits = "PUT /v1/sandboxes/{ref}/network/limits";
+    check_examples::<wire::NetworkLimits>(limits, request);
     check_examples::<wire::Run>("POST /v1/run", request);
     check_examples::<wire::Execute>("POST /v1/sandboxes/{ref}/executions", request);
     check_examples::<wire::RunAnswer>("POST /v1/sandboxes/{ref}/executions", "json answer");

@@ -13,7 +13,7 @@ mod tests;
 
 /// A connection that fails once its peer has taken nothing for `limit` although something waits
 /// to be sent.
-pub(super) struct Limited<I> {
+pub(crate) struct Limited<I> {
     inner: I,
     limit: Duration,
     /// Runs while a write waits.
@@ -21,7 +21,7 @@ pub(super) struct Limited<I> {
 }
 
 impl<I> Limited<I> {
-    pub(super) fn new(inner: I, limit: Duration) -> Self {
+    pub(crate) fn new(inner: I, limit: Duration) -> Self {
         Self { inner, limit, timer: None }
     }
 

@@ -65,6 +65,9 @@ pub struct CreateSandbox {
     /// Secrets that it can use: `NAME`, or `NAME=VARIABLE` for another variable than its name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,
+    /// How much its network may carry.
+    #[serde(skip_serializing_if = "NetworkLimits::is_empty")]
+    pub network_limits: NetworkLimits,
     /// Limits and walls without which it must not start, such as `memory` or `seccomp`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub require: Vec<String>,
@@ -104,6 +107,29 @@ pub struct ResourceWishes {
 }
 
 impl ResourceWishes {
+    /// Whether nothing is wished.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How much a sandbox's network may carry, and `PUT /v1/sandboxes/{ref}/network/limits`. A missing
+/// field leaves what there is: at first the server's settings. 0 bytes are no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NetworkLimits {
+    /// Connections at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connections: Option<u32>,
+    /// Bytes a second, both ways together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_per_second: Option<u64>,
+    /// Bytes since the sandbox was made, both ways together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_bytes: Option<u64>,
+}
+
+impl NetworkLimits {
     /// Whether nothing is wished.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -169,6 +195,8 @@ pub struct Sandbox {
     pub network_rules: Vec<String>,
     /// Variables that have placeholders, with the secrets that they stand for.
     pub secrets: BTreeMap<String, String>,
+    /// How much its network may carry; a missing field is no limit.
+    pub network_limits: NetworkLimits,
     /// Limits and walls without which it does not start.
     pub require: Vec<String>,
     /// What enforces each limit and wall, as of the last start.
@@ -194,7 +222,7 @@ pub struct Inspection {
     pub executions: Vec<Execution>,
     /// What its timers will do.
     pub deadlines: Deadlines,
-    /// What its network has moved since it was started; null when it does not run or has none.
+    /// What its network has moved since it was made; null when it has none.
     pub traffic: Option<Traffic>,
     /// Connections that were refused lately, the newest last.
     pub refusals: Vec<Connection>,

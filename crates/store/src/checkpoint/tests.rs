@@ -46,7 +46,7 @@ fn sandbox(number: u64, variables: usize) -> SandboxRow {
         "created_at": now, "changed_at": now, "active_at": now
     });
     let sandbox = serde_json::from_value(sandbox).expect("a sandbox");
-    SandboxRow { sandbox, single_use: true }
+    SandboxRow { sandbox, single_use: true, traffic: Default::default() }
 }
 
 fn execution(number: u64, sandbox: &SandboxRow) -> ExecutionRow {

@@ -22,7 +22,7 @@ pub(crate) fn row(name: &str, letter: u8) -> SandboxRow {
         "created_at": u64::from(letter), "changed_at": 10, "active_at": 10
     });
     let sandbox = serde_json::from_value(sandbox).expect("a sandbox");
-    SandboxRow { sandbox, single_use: false }
+    SandboxRow { sandbox, single_use: false, traffic: Default::default() }
 }
 
 #[test]

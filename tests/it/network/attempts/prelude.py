@@ -42,6 +42,7 @@ def push(host, data):
     """Sends it all, whatever is answered meanwhile."""
     with connect(host, 80) as stream:
         stream.sendall(data)
+        read(stream)
         stream.shutdown(socket.SHUT_WR)
         read(stream, b'\0never')
 def talk(host, port, *pieces):

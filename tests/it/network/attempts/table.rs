@@ -29,3 +29,11 @@ pub(crate) const KINDS: &[(&str, &[Attempt])] = &[
     ("lifecycle", lifecycle::ATTEMPTS),
     ("floods", floods::ATTEMPTS),
 ];
+
+/// Attempts that are not made in sandboxes, each with the reason.
+#[rustfmt::skip]
+pub(super) const LEFT_OUT: &[(&str, &str)] = &[
+    ("cannot_lose_the_policy_by_a_pause", "no command pauses a sandbox yet"),
+    ("cannot_lose_the_policy_by_a_fork", "no command forks a sandbox yet"),
+    ("cannot_lose_the_policy_by_a_snapshot", "no command makes a snapshot yet"),
+];

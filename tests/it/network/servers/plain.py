@@ -58,10 +58,22 @@ class Streams:
         self.note(writer, "opened", b"")
         while data := await reader.read(KEPT_BYTES):
             self.note(writer, "bytes", data)
+            if data.startswith(b"LISTEN "):
+                await self.listen(writer, int(data.split()[1]))
             # One that is not a whole WebSocket handshake is answered as if it asked nothing.
             upgrade = b"sec-websocket-key" in data.lower()
             writer.write(UPGRADED if upgrade else http_answer(writer))
             await writer.drain()
+
+    async def listen(self, writer, port):
+        """Opens another port for whoever asks: behind HOST's bait on its loopback."""
+        here = writer.get_extra_info("sockname")[0]
+        inside = here in self.plan["bait"]
+        for address in ["127.0.0.1", "::1"] if inside else self.plan["places"]["RECORDER"]:
+            try:
+                await self.serve(address, port, self.record)
+            except OSError:
+                pass
 
     async def ask_again(self, reader, writer):
         """Wants another ClientHello and is content with whatever comes then."""
@@ -78,6 +90,12 @@ class Streams:
     async def sink(self, reader, writer):
         while await reader.read(1 << 20):
             pass
+
+    async def hold(self, reader, writer):
+        """Stays when the other side has said all."""
+        while await reader.read(1 << 20):
+            pass
+        await asyncio.sleep(60)
 
     async def source(self, reader, writer):
         piece = bytes(1 << 18)
@@ -153,7 +171,7 @@ async def start(plan):
                      (53, streams.record)],
         "RETRY": [(443, streams.ask_again)],
         "PROXY": [(80, streams.relay), (443, streams.relay), (3128, streams.relay)],
-        "STREAMS": [(7, streams.echo), (9, streams.sink), (19, streams.source),
+        "STREAMS": [(7, streams.echo), (8, streams.hold), (9, streams.sink), (19, streams.source),
                     (22, streams.greet), (80, streams.record)],
         "EVIL": [(22, streams.greet), (8080, streams.record)],
         "GITHUB": [(22, streams.greet)],
@@ -185,4 +203,3 @@ async def start_bait(plan):
         writer.close()
 
     await asyncio.start_unix_server(greet, "\0" + plan["abstract"])
-    await asyncio.start_unix_server(greet, plan["folder"] + "/bait.sock")

@@ -96,6 +96,7 @@ const TRICKS: &[(&str, u32, u32, &[Records])] = &[
     ("alias.allowed.example", 60, 0, &[&[("CNAME", "allowed.example.")]]),
     ("leaving.allowed.example", 60, 0, &[&[("CNAME", "alone.example.")]]),
     ("slow.allowed.example", 60, 3_000, &[&[("A", "93.184.200.10")]]),
+    ("*.slow.allowed.example", 0, 3_000, &[&[("A", "93.184.200.10")]]),
     ("rebind.allowed.example", 0, 0, &[
         &[("A", "93.184.200.70"), ("AAAA", "2606:2800:200::70")],
         &[("A", "169.254.169.254"), ("AAAA", "fd00:ec2::254")],

@@ -40,7 +40,7 @@ pub(super) struct Report {
 
 /// Where it was measured.
 #[derive(Clone, Debug, Serialize)]
-struct Machine {
+pub(super) struct Machine {
     cpus: usize,
     memory_gib: f64,
     kernel: String,
@@ -88,14 +88,7 @@ impl Report {
 
     /// Tables.
     pub(super) fn render(&self) -> String {
-        let machine = &self.machine;
-        let mut text = format!(
-            "{HEADING}{} processors ({}), {:.0} GiB, Linux {}, load {}{HEADING:#}\n\n",
-            machine.cpus, machine.cpu, machine.memory_gib, machine.kernel, machine.load
-        );
-        if machine.profile != "release" {
-            text.push_str("This is a debug build: its figures say nothing.\n\n");
-        }
+        let mut text = self.machine.render();
         text.push_str(&self.render_latencies());
         text.push('\n');
         text.push_str(&self.render_ratios());
@@ -162,7 +155,20 @@ impl Report {
 }
 
 impl Machine {
-    fn look() -> Self {
+    /// The lines above the figures.
+    pub(super) fn render(&self) -> String {
+        let mut text = format!(
+            "{HEADING}{} processors ({}), {:.0} GiB, Linux {}, load {}{HEADING:#}\n\n",
+            self.cpus, self.cpu, self.memory_gib, self.kernel, self.load
+        );
+        if self.profile != "release" {
+            text.push_str("This is a debug build: its figures say nothing.\n\n");
+        }
+        text
+    }
+
+    /// Looks at this one.
+    pub(super) fn look() -> Self {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let field = |text: &str, name: &str| {
             let line = text.lines().find(|line| line.starts_with(name));

@@ -1,6 +1,6 @@
 //! Blocks of ids, and who may open the machine.
 
-use super::{Access, IdBlock, Lifetime, Names, Networking, Options, SecretKey, Trust};
+use super::{Access, IdBlock, Lifetime, Names, Networking, Options, Previewing, SecretKey, Trust};
 use crate::home::Home;
 
 fn check_block(text: &str, expected: Option<IdBlock>) {
@@ -30,6 +30,7 @@ fn check_access(listen: Option<&str>, access: Access, fine: bool) {
         networking: Networking::new(None, None, &[]).expect("the built-in preset"),
         secret_key: SecretKey::Beside,
         trust: Trust::new(None).expect("no file"),
+        previewing: Previewing::default(),
     };
     assert_eq!(options.check().is_ok(), fine, "{listen:?} {access:?}");
 }

@@ -23,6 +23,7 @@ fn admitted(operator: u32) -> bool {
             lifetime: Lifetime::Unlimited,
             networking: Networking::new(None, None, &[]).expect("the built-in preset"),
             key_check: SecretKey::Beside.check(),
+            previews: None,
         };
         check(&setup)(&ours).is_ok()
     })

@@ -137,9 +137,14 @@ impl Jail {
         descriptor: Option<&OwnedFd>,
     ) -> (Answer, Vec<OwnedFd>) {
         let number = self.send(request, descriptor);
-        let (packet, descriptors) = self.receive();
-        assert_eq!(packet.number, number);
-        (packet.body, descriptors)
+        loop {
+            let (packet, descriptors) = self.receive();
+            assert_eq!(packet.number, number);
+            // The same two sockets come again with the answer itself.
+            if !matches!(packet.body, Answer::Wired) {
+                return (packet.body, descriptors);
+            }
+        }
     }
 
     fn send(&mut self, request: Request, descriptor: Option<&OwnedFd>) -> u64 {

@@ -38,6 +38,24 @@ async fn a_long_command_is_handed_over_and_can_be_stopped() {
 }
 
 #[tokio::test]
+async fn a_server_that_begins_to_listen_is_named_once() {
+    let talk = talk(impatient(Era::Modern)).await;
+    let (sandbox, guest) = talk.sandbox().await;
+    let port = std::num::NonZeroU16::new(3000).expect("not zero");
+    guest.open_port(port, "127.0.0.1:9".parse().expect("an address"));
+    let begun = json!({"command": "echo listening\nhang", "sandbox_id": "box"});
+    let first = talk.facts("execute_shell", begun).await;
+    assert_eq!(first["previews"], json!([{"port": 3000}]));
+    let said = first["message"].as_str().expect("a text");
+    let way = format!("`infield port {} 3000`", sandbox.id);
+    assert!(said.contains("Port 3000 listens") && said.contains(&way), "{said}");
+    guest.open_port(port.saturating_add(1), "127.0.0.1:9".parse().expect("an address"));
+    let page = json!({"execution_id": first["execution_id"], "wait_seconds": 0});
+    let page = talk.facts("read_output", page).await;
+    assert_eq!(page["previews"], json!([{"port": 3001}]), "each is told once");
+}
+
+#[tokio::test]
 async fn a_background_command_answers_at_once() {
     let talk = talk(Wanted::plain(Era::Modern)).await;
     talk.sandbox().await;

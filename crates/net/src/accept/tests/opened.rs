@@ -15,7 +15,6 @@ use tokio::time::timeout;
 use super::{Case, HOST, LIMIT, eventually, open, rules, server};
 use crate::handover::{Credit, HANDOVER_BYTES, Handover, Report};
 use crate::packet;
-use crate::sandbox::Rules;
 
 fn secret() -> Guarded {
     let secret: SecretName = "TOKEN".parse().expect("a name");
@@ -26,9 +25,7 @@ fn secret() -> Guarded {
 async fn guarded(port: u16) -> Case {
     let case = Case::by_name(rules(&open(port), Allowance::DEFAULT), port).await;
     case.sandbox.rules.send_modify(|rules| {
-        let Rules { policy, limited, allowance, .. } = &**rules;
-        let (policy, limited, allowance) = (policy.clone(), limited.clone(), *allowance);
-        *rules = Rules { policy, limited, allowance, secrets: [secret()].into() }.into();
+        *rules = rules.with_secrets([secret()].into()).into();
     });
     case
 }

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::super::{serve_datagrams, serve_stream};
+use crate::defence::Without;
 use crate::journal::Journal;
 use crate::names::{Meaning, Names};
 use crate::sandbox::{Counters, Rules, Sandbox};
@@ -49,6 +50,7 @@ fn rules(text: &str) -> Arc<Rules> {
         limited: Arc::new(limited),
         secrets: Arc::new([]),
         allowance: Allowance::DEFAULT,
+        without: Without::default(),
     })
 }
 
@@ -62,6 +64,7 @@ impl World {
             lookups: crate::dns::Limits::default(),
             counters: Counters::default(),
             opener: Arc::default(),
+            crowd: Default::default(),
             journal: Journal::new(Arc::new(Notify::new())),
         });
         let upstream = Arc::new(Upstream::new(&[authority.address()]));

@@ -1,6 +1,6 @@
 //! The ends of the way out that lie in the sandbox's own namespace, and its settings.
 
-use super::{ALLOWED, Attempt, Ground, Policy};
+use super::{ALLOWED, Attempt, Ground, Policy, Step};
 
 /// What works on HOST's own namespace, where its maker may do everything.
 macro_rules! set {
@@ -32,59 +32,69 @@ def listening():
     };
 }
 
+/// Somebody waits at the port on HOST's own loopback, as whatever HOST runs there might.
 const STRAIGHT: &str = with_ports!(
     "
-verdict(any(MARK in talk_to.encode() for port in listening() for host in ('127.0.0.1', '::1')
-            for talk_to in [where(host, port, get('raw.allowed.example'))]))"
+for port in listening():
+    where(HOST4, BAIT, f'LISTEN {port}\\n'.encode())
+    if where('127.0.0.1', port) or where('::1', port):
+        verdict(True)
+verdict(False)"
 );
+/// Somebody waits at the port behind a name that is allowed on another.
 const STRAIGHT_BY_SYNTHETIC: &str = with_ports!(
     "
-verdict(any(where('raw.allowed.example', port) for port in listening()))"
+for port in listening():
+    where('raw.allowed.example', 8080, f'LISTEN {port}\\n'.encode())
+    if where('raw.allowed.example', port, b'hello\\n'):
+        verdict(True)
+verdict(False)"
 );
+/// The port of the listener, from the death of who serves it on.
 const TAKE: &str = with_ports!(
     "
-for port in listening():
-    for address in ('::', '::1', EVIL6):
-        mine = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
-        mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        try:
-            mine.bind((address, port))
-            mine.listen()
-        except OSError:
-            continue
-        threading.Thread(target=where, args=('raw.allowed.example',), daemon=True).start()
-        mine.settimeout(SECONDS)
-        try:
-            mine.accept()
-            verdict(True)
-        except OSError:
-            mine.close()
+ports = list(listening())
+ready()
+limit = time.monotonic() + 3
+while time.monotonic() < limit:
+    for port in ports:
+        for address in ('::', '::1', EVIL6):
+            mine = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+            mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            try:
+                mine.bind((address, port))
+                mine.listen()
+                verdict(True)
+            except OSError:
+                mine.close()
+    time.sleep(0.01)
 verdict(False)"
 );
 
-/// Somebody else at the resolver's address and port, or at every address.
+/// Somebody else at the resolver's address and port, or at every address, who is asked then.
 macro_rules! answer {
     ($addresses:literal) => {
         concat!(
             "
-for address in ",
+ready()
+limit = time.monotonic() + 3
+while time.monotonic() < limit:
+    for address in ",
             $addresses,
             ":
-    mine = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        mine.bind((address, 53))
-    except OSError:
-        continue
-    mine.settimeout(2)
-    threading.Thread(target=ask, args=('allowed.example', 1), daemon=True).start()
-    try:
-        mine.recv(1000)
-        verdict(True)
-    except OSError:
-        mine.close()
+        mine = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            mine.bind((address, 53))
+            mine.settimeout(1)
+            threading.Thread(target=ask, args=('allowed.example', 1), daemon=True).start()
+            mine.recv(1000)
+            verdict(True)
+        except OSError:
+            mine.close()
+    time.sleep(0.01)
 verdict(False)"
         )
     };
@@ -146,11 +156,6 @@ text = open(name).read()
 open(name, 'w').write(text)
 verdict(True)";
 
-/// BPF_MAP_CREATE of an array: bpf(2).
-const MAP: &str = "
-words = (ctypes.c_uint32 * 18)(2, 4, 4, 1)
-verdict(call(321, 0, words, 72) >= 0)";
-
 /// A namespace with all privileges in it: unshare(2), CLONE_NEWUSER and CLONE_NEWNET.
 const NAMESPACE: &str = "
 if call(272, 0x10000000 | 0x40000000) < 0:
@@ -163,53 +168,49 @@ with socket.socket(socket.AF_UNIX) as stream:
     stream.connect('\\0' + ABSTRACT)
     verdict(MARK in stream.recv(100))";
 
-const SOCKET_FILE: &str = "
-for name in glob.glob('/tmp/infield-world-*/bait.sock'):
-    with socket.socket(socket.AF_UNIX) as stream:
-        stream.connect(name)
-        verdict(MARK in stream.recv(100))
-verdict(False)";
-
 #[rustfmt::skip]
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    own!("cannot_connect_straight_to_the_listener", "net_straight", STRAIGHT),
-    own!("cannot_name_the_listeners_port", "net_ports", STRAIGHT_BY_SYNTHETIC),
-    own!("cannot_take_the_listeners_port", "net_duplicates", TAKE),
-    own!("cannot_take_the_resolvers_port", "net_duplicates", answer!("(resolver(),)")),
-    own!("cannot_answer_beside_the_resolver", "net_duplicates", answer!("('0.0.0.0', '')")),
-    set!("cannot_choose_a_source_that_passes", "net_rules", SPOOF),
-    set!("cannot_bind_to_a_way_out", "net_rules", DEVICE),
-    set!("cannot_mark_packets", "capabilities",
+    Attempt::new("cannot_connect_straight_to_the_listener", "straight,own",
+        Policy::Custom(&["allow 127.0.0.1/32:1-65535", "allow 93.184.100.2"]), STRAIGHT)
+        .on(Ground::Sandbox),
+    Attempt::new("cannot_name_the_listeners_port", "ports",
+        Policy::Custom(&["allow raw.allowed.example:8080"]), STRAIGHT_BY_SYNTHETIC)
+        .on(Ground::Sandbox),
+    own!("cannot_take_the_listeners_port", "duplicates", TAKE).during(&[Step::KillNetwork]),
+    own!("cannot_take_the_resolvers_port", "duplicates", answer!("(resolver(),)"))
+        .during(&[Step::KillNetwork]),
+    own!("cannot_answer_beside_the_resolver", "duplicates", answer!("('0.0.0.0', '')"))
+        .during(&[Step::KillNetwork]),
+    set!("cannot_choose_a_source_that_passes", "rules", SPOOF),
+    set!("cannot_bind_to_a_way_out", "rules", DEVICE),
+    set!("cannot_mark_packets", "capabilities,network_owner",
         "socket.socket().setsockopt(socket.SOL_SOCKET, 36, 1)\nverdict(True)"),
-    set!("cannot_be_transparent", "capabilities",
+    set!("cannot_be_transparent", "capabilities,network_owner",
         "socket.socket().setsockopt(socket.SOL_IP, 19, 1)\nverdict(True)"),
-    set!("cannot_be_transparent6", "capabilities",
+    set!("cannot_be_transparent6", "capabilities,network_owner",
         "socket.socket(socket.AF_INET6).setsockopt(socket.IPPROTO_IPV6, 75, 1)\nverdict(True)"),
-    set!("cannot_raise_the_priority", "capabilities",
+    set!("cannot_raise_the_priority", "capabilities,network_owner",
         "socket.socket().setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, 7)\nverdict(True)"),
-    set!("cannot_force_a_buffer", "capabilities",
-        "socket.socket().setsockopt(socket.SOL_SOCKET, 33, 1 << 28)\nverdict(True)"),
     // RTM_NEWROUTE of 203.0.113.1/32 by the loopback, NLM_F_REQUEST | ACK | CREATE.
-    set!("cannot_add_a_route", "capabilities", route!("24", "0x405",
+    set!("cannot_add_a_route", "capabilities,network_owner", route!("24", "0x405",
         "struct.pack('=8BI', 2, 32, 0, 0, 254, 4, 253, 1, 0) \
         + struct.pack('=HH4s', 8, 1, bytes([203, 0, 113, 1])) + struct.pack('=HHI', 8, 4, 1)")),
     // RTM_NEWADDR of 203.0.113.2/32 on the loopback, NLM_F_REQUEST | ACK | CREATE | REPLACE.
-    set!("cannot_add_an_address", "capabilities", route!("20", "0x505",
+    set!("cannot_add_an_address", "capabilities,network_owner", route!("20", "0x505",
         "struct.pack('=4BI', 2, 32, 0, 0, 1) \
         + struct.pack('=HH4s', 8, 2, bytes([203, 0, 113, 2]))")),
-    // RTM_DELROUTE of the default in table local, NLM_F_REQUEST | ACK.
-    own!("cannot_remove_the_route_inward", "capabilities", route!("25", "0x5",
-        "struct.pack('=8BI', 2, 0, 0, 0, 255, 0, 255, 0, 0)")),
-    set!("cannot_change_a_setting_of_the_network", "read_only_proc", SETTING),
-    set!("cannot_load_programs_for_the_kernel", "seccomp", MAP),
+    // RTM_DELROUTE of whatever leads to 127.0.0.1 in table local, NLM_F_REQUEST | ACK.
+    own!("cannot_remove_the_route_inward", "capabilities,network_owner", route!("25", "0x5",
+        "struct.pack('=8BI', 2, 32, 0, 0, 255, 0, 255, 0, 0) \
+        + struct.pack('=HH4s', 8, 1, bytes([127, 0, 0, 1]))")),
+    set!("cannot_change_a_setting_of_the_network", "read_only_proc,capabilities,network_owner", SETTING),
     set!("cannot_make_a_namespace_with_privileges", "seccomp", NAMESPACE),
-    set!("cannot_reach_an_abstract_socket_of_the_host", "network_namespace", ABSTRACT),
-    set!("cannot_reach_a_socket_file_of_the_host", "old_root", SOCKET_FILE),
-    Attempt::new("cannot_reach_anything_with_none", "net_rules", Policy::None,
+    set!("cannot_reach_an_abstract_socket_of_the_host", "landlock,network_namespace", ABSTRACT),
+    Attempt::new("cannot_reach_anything_with_none", "network_namespace", Policy::None,
         "reached('allowed.example', RECORDER4, RECORDER6)"),
-    Attempt::new("cannot_look_up_with_none", "net_rules", Policy::None,
-        "socket.getaddrinfo('allowed.example', 80)\nverdict(True)"),
-    Attempt::new("cannot_reach_another_host_with_limited", "net_rules", Policy::Limited,
+    Attempt::new("cannot_look_up_with_none", "network_namespace", Policy::None,
+        "verdict(any(answers(ask('allowed.example', 1, one)) for one in (RESOLVER4, resolver())))"),
+    Attempt::new("cannot_reach_another_host_with_limited", "rules", Policy::Limited,
         "reached('evil.example', 'alone.example', EVIL4)"),
     own!("cannot_reach_another_sandbox", "network_namespace",
         "reached('127.0.0.1', '::1', '198.18.0.1', '198.18.1.0', '2001:2::100', port=NEIGHBOUR)"),

