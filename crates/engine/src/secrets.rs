@@ -4,6 +4,10 @@
 //! nobody who keeps it. No use case gives a value. When a secret changes, so does what sandboxes
 //! that run can use, before the change is answered.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
 use infield_domain::lifecycle::State;
 use infield_domain::network::{Pattern, Policy};
 use infield_domain::sandbox::Spec;
@@ -12,8 +16,6 @@ use infield_domain::secret::{
     Secret, SecretName, Value, Wanted, trust,
 };
 use infield_domain::{Error, Kind, Permission, Principal, Result};
-use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::driver::{Change, Seat};
 use crate::gate::clipped;
@@ -101,17 +103,17 @@ impl Engine {
         Ok(secret)
     }
 
-    /// Lets running sandboxes that have a secret use it as it is now.
+    /// Lets running sandboxes that have a secret use it as it is now. One that cannot be reached
+    /// keeps none of the others waiting, and fails the call.
     async fn renew_secrets(&self, name: &SecretName) -> Result<()> {
         let has = |seat: &Arc<Seat>| {
             let sandbox = seat.sandbox();
             let grants = &sandbox.spec.secrets;
             sandbox.state == State::Running && grants.iter().any(|grant| grant.secret == *name)
         };
-        for seat in self.registry().all().into_iter().filter(has) {
-            seat.change(Change::Secrets, CHANGE_LIMIT).await?;
-        }
-        Ok(())
+        let seats: Vec<_> = self.registry().all().into_iter().filter(has).collect();
+        let changes = seats.iter().map(|seat| seat.change(Change::Secrets, CHANGE_LIMIT));
+        join_all(changes).await.into_iter().try_for_each(|changed| changed.map(drop))
     }
 
     /// What a new sandbox gets for what somebody wished.
