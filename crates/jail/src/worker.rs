@@ -4,12 +4,19 @@
 //! directory descriptors and one job of a closed set, closes everything else, restricts itself
 //! like a sandbox, and sends one report. The launcher stays responsive, and whatever a hostile
 //! tree makes a worker do, it does with the rights of that tree's owner.
+//!
+//! A worker ends with its launcher, though not before the next launcher is there. So it holds a
+//! lock on each folder that it changes (flock(2), which belongs to the open descriptor and goes with
+//! the last process that has it), and there is never more than one at work in a folder.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
-use rustix::process::{WaitId, WaitIdOptions};
+use rustix::process::{Signal, WaitId, WaitIdOptions};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use serde::{Deserialize, Serialize};
 
@@ -87,9 +94,15 @@ pub(crate) struct Worker {
 
 const LONGEST_REPORT: usize = 256 << 10;
 
+/// How long the worker of a launcher that was killed may take to end.
+const ORPHAN_ENDS: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
 impl Worker {
     /// Starts a worker with the ids of `map`.
     pub(crate) fn start(job: Job, map: Map, filter: &Filter) -> Outcome<Self> {
+        job.take_folders().at("take a folder from an earlier worker")?;
+        let launcher = std::process::id();
         let flags = PipeFlags::CLOEXEC | PipeFlags::NONBLOCK;
         let (report, out) = rustix::pipe::pipe_with(flags).at("make a pipe")?;
         let (go, mapped) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).at("make a pipe")?;
@@ -97,7 +110,7 @@ impl Worker {
             Cloned::Child => {
                 // The end of the pipe says that the launcher is gone, unless this holds it open.
                 drop((mapped, report));
-                work(job, &go, &out, filter)
+                work(job, (&go, &out), launcher, filter)
             }
             Cloned::Parent { pid, pidfd } => {
                 if let Err(error) = map.write(pid) {
@@ -184,21 +197,46 @@ impl Job {
             Self::BuildHost { into } => vec![into.as_fd()],
         }
     }
+
+    /// Takes what it changes. The descriptors are the worker's alone once this process has dropped
+    /// its own.
+    fn take_folders(&self) -> rustix::io::Result<()> {
+        let changed = match self {
+            Self::Save { to, .. } => std::slice::from_ref(to),
+            Self::Clear { folders } => folders,
+            Self::Unpack { into, .. } | Self::BuildHost { into } => std::slice::from_ref(into),
+            Self::Measure { .. } => &[],
+        };
+        changed.iter().try_for_each(|folder| take(folder.as_fd()))
+    }
 }
 
-fn work(job: Job, go: &OwnedFd, out: &OwnedFd, filter: &Filter) -> ! {
+/// Takes a folder for as long as this descriptor, or a worker's copy of it, is open. Waits for an
+/// earlier launcher's worker in it, which is about to end.
+pub(crate) fn take(folder: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    let until = Instant::now() + ORPHAN_ENDS;
+    loop {
+        match rustix::fs::flock(folder, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if Instant::now() < until => std::thread::sleep(LOOK_AGAIN),
+            taken => return taken,
+        }
+    }
+}
+
+fn work(job: Job, (go, out): (&OwnedFd, &OwnedFd), launcher: u32, filter: &Filter) -> ! {
     let mut word = [0_u8; 1];
     if !matches!(rustix::io::read(go, &mut word), Ok(1)) {
         sys::exit_now(1);
     }
-    let report = match restrict(&job, out, filter).map_err(failed).and_then(|()| perform(job)) {
-        Ok(report) | Err(report) => report,
-    };
+    let report =
+        match restrict(&job, out, launcher, filter).map_err(failed).and_then(|()| perform(job)) {
+            Ok(report) | Err(report) => report,
+        };
     send(out, &report);
     sys::exit_now(0)
 }
 
-fn restrict(job: &Job, out: &OwnedFd, filter: &Filter) -> io::Result<()> {
+fn restrict(job: &Job, out: &OwnedFd, launcher: u32, filter: &Filter) -> io::Result<()> {
     crate::apply::become_root()?;
     let mut kept = job.descriptors();
     kept.push(out.as_fd());
@@ -211,7 +249,19 @@ fn restrict(job: &Job, out: &OwnedFd, filter: &Filter) -> io::Result<()> {
     let inheritable = CapabilitySet::empty();
     let sets = CapabilitySets { effective: needed, permitted: needed, inheritable };
     rustix::thread::set_capabilities(None, sets)?;
+    end_with(launcher)?;
     filter.install()
+}
+
+/// Has this process killed when its launcher ends. After the last change of rights, which would
+/// take it back: prctl(2), `PR_SET_PDEATHSIG`.
+fn end_with(launcher: u32) -> io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    let parent = rustix::process::getppid().map(rustix::process::Pid::as_raw_pid);
+    if parent == Some(launcher.cast_signed()) {
+        return Ok(());
+    }
+    Err(io::Error::other("the launcher is gone"))
 }
 
 fn perform(job: Job) -> Result<Report, Report> {
@@ -306,3 +356,6 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
     words
 }
+
+#[cfg(test)]
+mod tests;

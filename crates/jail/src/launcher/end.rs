@@ -94,8 +94,7 @@ impl Launcher {
         let record = self.sandboxes.get(name).map(|sandbox| sandbox.record.clone());
         let record = record.ok_or_else(|| not_found(format!("there is no sandbox `{name}`")))?;
         let folder = self.host.folders.sandbox(name).at("open the sandbox's folder")?;
-        self.make_layer(folder.as_fd(), record.range, "layer.new")?;
-        let to = folders::open_folder(folder.as_fd(), "layer.new").at("open the new layer")?;
+        let to = self.make_layer(folder.as_fd(), record.range)?;
         let job = Job::Save { from: layer, to };
         let worker = Worker::start(job, self.host.map(record.range), &self.host.filter)?;
         self.follow_worker(name, worker)

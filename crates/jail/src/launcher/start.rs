@@ -19,6 +19,7 @@ use crate::plan::{ImageShape, LayerShape, Saved, Shape};
 use crate::process;
 use crate::record::{Process, Record, State};
 use crate::request::{Answer, Failure, LayerPlace, Network, Start, Started};
+use crate::worker;
 
 /// Connections that may wait for the agent.
 const BACKLOG: i32 = 128;
@@ -240,7 +241,11 @@ impl Launcher {
                 saved = Some(folders::open_folder(folder, "layer").at("open the saved layer")?);
             }
             (LayerShape::NewDisk | LayerShape::OldDisk, Some(folder)) => {
-                self.make_layer(folder, range, "layer")?;
+                if !folders::exists(folder, "layer") {
+                    self.make_layer(folder, range)?;
+                    folders::put_in_place(folder, "layer.new", "layer")
+                        .at("put the layer in place")?;
+                }
                 layer = Some(self.host.disk_layer(name, folder)?);
             }
             (LayerShape::SavedMemory | LayerShape::NewDisk | LayerShape::OldDisk, None) => {
@@ -274,15 +279,13 @@ impl Launcher {
         Ok(())
     }
 
-    /// Makes an empty layer `name`, complete or not at all. `layer.new` may have been begun by a
+    /// Makes the folders of a layer in `layer.new`, and takes it. It may have been begun by a
     /// launcher that was killed, before the range owned it, and is completed.
-    pub(super) fn make_layer(&self, folder: BorrowedFd<'_>, range: u32, name: &str) -> Outcome<()> {
-        if name != "layer.new" && folders::exists(folder, name) {
-            return Ok(());
-        }
+    pub(super) fn make_layer(&self, folder: BorrowedFd<'_>, range: u32) -> Outcome<OwnedFd> {
         let step = "make the layer's folder";
         folders::make_folder(folder, "layer.new", 0o700).at(step)?;
         let layer = folders::open_folder(folder, "layer.new").at(step)?;
+        worker::take(layer.as_fd()).at(step)?;
         apply::layer_folders(layer.as_fd()).at(step)?;
         if self.host.ranges.is_some() {
             let (user, group) = (Uid::from_raw(range), Gid::from_raw(range));
@@ -292,10 +295,7 @@ impl Launcher {
             }
             rustix::fs::fchown(&layer, Some(user), Some(group)).at(step)?;
         }
-        if name != "layer.new" {
-            folders::put_in_place(folder, "layer.new", name).at(step)?;
-        }
-        Ok(())
+        Ok(layer)
     }
 
     /// Binds the agent's socket for the daemon's account alone.

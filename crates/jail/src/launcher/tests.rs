@@ -5,7 +5,10 @@ mod spare;
 mod wired;
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt;
+
+use rustix::pipe::PipeFlags;
 
 use self::jail::{Jail, LIMITS, as_range};
 use crate::request::{Answer, FailureKind, LayerPlace, Limits, Network, Request, Start};
@@ -252,6 +255,41 @@ fn an_archive_beyond_its_limit_leaves_nothing() {
         .filter(|name| !name.to_string_lossy().starts_with(".host-"))
         .collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_worker_ends_with_its_launcher() {
+    let Some(mut jail) = Jail::open() else { return };
+    let import = Request::ImportImage {
+        image: "endless".to_owned(),
+        limit_bytes: 1 << 30,
+        limit_entries: 100,
+        created_at: 0,
+    };
+    let (archive, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).expect("a pipe");
+    jail.send(import, Some(&archive));
+    drop(archive);
+    let mut header = tar::Header::new_gnu();
+    header.set_path("endless").expect("it is a name");
+    header.set_entry_type(tar::EntryType::Regular);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(1 << 29);
+    header.set_cksum();
+    let mut writer = fs::File::from(writer);
+    writer.write_all(header.as_bytes()).expect("somebody reads");
+    // More than fits into a pipe: a worker takes it.
+    writer.write_all(&vec![0; 1 << 20]).expect("somebody reads");
+    jail.kill_launcher();
+    rustix::io::ioctl_fionbio(&writer, true).expect("it is a pipe");
+    jail::eventually("nobody reads", || {
+        let written = (&writer).write(&[0]);
+        written.is_err_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    });
+    let mut jail = jail.again();
+    assert_eq!(jail.inventory().1, [], "what was half made is gone");
 }
 
 #[test]

@@ -147,7 +147,7 @@ impl Jail {
         }
     }
 
-    fn send(&mut self, request: Request, descriptor: Option<&OwnedFd>) -> u64 {
+    pub(super) fn send(&mut self, request: Request, descriptor: Option<&OwnedFd>) -> u64 {
         let number = self.next;
         self.next += 1;
         let bytes = postcard::to_stdvec(&Packet { number, body: request }).expect("it encodes");
