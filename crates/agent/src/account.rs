@@ -70,7 +70,8 @@ fn by_number(user: &str, passwd: &str) -> Option<Account> {
     Some(known.unwrap_or_else(|| nameless(uid)))
 }
 
-fn nameless(uid: u32) -> Account {
+/// A user of whom `/etc/passwd` says nothing.
+pub(crate) fn nameless(uid: u32) -> Account {
     let (name, home) = match uid {
         0 => ("root".to_owned(), "/root"),
         _ => (uid.to_string(), "/"),

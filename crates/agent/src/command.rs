@@ -193,6 +193,11 @@ impl Command {
         }
     }
 
+    /// Whether its first process is this one, and does not run its program yet.
+    pub(crate) fn is_starting(&self, pid: Pid) -> bool {
+        self.pid == Some(pid) && self.report.is_some()
+    }
+
     /// Whether its first process is this one, which ended.
     pub(crate) fn exited(&mut self, pid: Pid, status: WaitStatus) -> bool {
         if self.pid != Some(pid) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use infield_protocol::message::{Code, Execution};
+use rustix::process::Pid;
 
 use crate::command::Command;
 use crate::failure::Failure;
@@ -26,8 +27,8 @@ pub(crate) struct Commands {
 }
 
 impl Commands {
-    /// Makes place for one more and gives its number.
-    pub(crate) fn reserve(&mut self, id: &str) -> Result<u64, Failure> {
+    /// Makes place for one more.
+    pub(crate) fn make_place(&mut self, id: &str) -> Result<(), Failure> {
         if self.find(id).is_some() {
             return Err(Failure::new(
                 Code::Conflict,
@@ -42,8 +43,13 @@ impl Commands {
             };
             self.all.remove(&oldest);
         }
+        Ok(())
+    }
+
+    /// The number of the next one.
+    pub(crate) fn next_number(&mut self) -> u64 {
         self.last += 1;
-        Ok(self.last)
+        self.last
     }
 
     pub(crate) fn insert(&mut self, command: Command) {
@@ -72,6 +78,11 @@ impl Commands {
             Failure::new(Code::NotFound, format!("there is no execution `{id}` in this sandbox"))
                 .with_hint("list the executions; the oldest ones are forgotten")
         })
+    }
+
+    /// Whether this is the process of a command whose program does not run yet.
+    pub(crate) fn is_starting(&self, pid: Pid) -> bool {
+        self.all.values().any(|command| command.is_starting(pid))
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Command> {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::SocketFlags;
-use rustix::process::{Pid, WaitOptions, WaitStatus};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process};
 
 use infield_protocol::message::{OnDisconnect, StoppedBy, Stream};
 
@@ -27,7 +27,9 @@ use crate::inherited::Inherited;
 use crate::poll::{Interest, Poll, Ready, Source};
 use crate::relay::{Dialling, Relay};
 use crate::settings::Settings;
+use crate::spawn::{Child, Spare};
 use crate::sys::Region;
+use crate::tree::Marker;
 
 use ports::Gone;
 use workers::Workers;
@@ -54,6 +56,10 @@ pub struct Server {
     poll: Poll,
     accounts: Accounts,
     commands: Commands,
+    /// The next command's process.
+    spare: Option<Spare>,
+    /// When it is to be forked.
+    spare_at: Option<Instant>,
     connections: BTreeMap<u64, Connection>,
     workers: Workers,
     last_connection: u64,
@@ -87,6 +93,8 @@ impl Server {
             poll,
             accounts,
             commands: Commands::default(),
+            spare: None,
+            spare_at: None,
             connections: BTreeMap::new(),
             workers: Workers::default(),
             last_connection: 0,
@@ -120,7 +128,11 @@ impl Server {
             Role::Following(_) | Role::Queued(_) | Role::Relaying(_) | Role::Closing => None,
         };
         let connections = self.connections.values().filter_map(patience).min();
-        [connections, self.commands.wakes_at(), self.listen_again].into_iter().flatten().min()
+        let spare = self.spare_at.or(self.spare.as_ref().map(|spare| spare.until));
+        [connections, self.commands.wakes_at(), self.listen_again, spare]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn handle(&mut self, source: Source, ready: Ready) {
@@ -178,14 +190,24 @@ impl Server {
             let options = WaitOptions::NOHANG | WaitOptions::UNTRACED;
             let Ok(Some((pid, status))) = rustix::process::wait(options) else { break };
             if status.stopped() {
-                self.workers.go_on(pid);
+                self.go_on(pid);
             } else {
                 self.on_exit(pid, status);
             }
         }
     }
 
+    /// Lets a process go on that does the agent's work: no guest may hold it up.
+    fn go_on(&self, pid: Pid) {
+        let is_spare = self.spare.as_ref().is_some_and(|spare| spare.pid == pid);
+        if is_spare || self.workers.has(pid) || self.commands.is_starting(pid) {
+            // It fails only for who ended, which is told separately.
+            let _sent = kill_process(pid, Signal::CONT);
+        }
+    }
+
     fn on_exit(&mut self, pid: Pid, status: WaitStatus) {
+        self.spare.take_if(|spare| spare.pid == pid);
         if self.workers.ended(pid) {
             self.start_queued();
             return;
@@ -272,6 +294,7 @@ impl Server {
             self.disconnect(number);
         }
         self.give_up_dialling(now);
+        self.change_spare(now);
         let waiting = |c: &Connection| matches!(&c.role, Role::Reading(r) if r.until <= now);
         let over = self.connections.iter().filter(|(_, c)| waiting(c)).map(|(n, _)| *n);
         for number in over.collect::<Vec<_>>() {
@@ -287,6 +310,21 @@ impl Server {
         }
         for number in changed {
             self.pump(number);
+        }
+    }
+
+    /// Forks a spare when one is due, and ends one that nobody wanted.
+    fn change_spare(&mut self, now: Instant) {
+        self.spare.take_if(|spare| spare.until <= now);
+        if self.spare_at.is_none_or(|at| at > now) {
+            return;
+        }
+        self.spare_at = None;
+        if self.spare.is_none() {
+            let marker = Marker(self.commands.next_number());
+            let (settings, inherited) = (&self.settings, &self.inherited);
+            // Without one the next command is forked when it comes.
+            self.spare = Spare::fork(&Child { settings, inherited, marker }).ok();
         }
     }
 

@@ -24,12 +24,13 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::disk::{self, Allowance, Free, Gauges};
+use crate::guest::Lines;
 use crate::launcher::{Launcher, Reply};
 use crate::network::Network;
 use crate::opener::{self, Opener};
 use crate::watch::Watches;
 use crate::wires::{self, Brought, Fresh, Wires};
-use crate::{convert, guest, import};
+use crate::{convert, import};
 
 mod secrets;
 
@@ -56,6 +57,7 @@ pub struct Local {
     network: Arc<Network>,
     opener: Arc<Opener>,
     home: Arc<OwnedFd>,
+    lines: Arc<Lines>,
     watches: Watches,
     gauges: Mutex<Gauges>,
 }
@@ -68,7 +70,8 @@ impl Local {
         home: Arc<OwnedFd>,
     ) -> Self {
         let (watches, gauges) = (Watches::default(), Mutex::default());
-        Self { launcher, network, opener, home, watches, gauges }
+        let lines = Lines::new(Arc::clone(&home));
+        Self { launcher, network, opener, home, lines, watches, gauges }
     }
 
     /// Serves every sandbox anew when launcher, network process or opener have been started again.
@@ -445,7 +448,7 @@ impl Provider for Local {
     }
 
     fn guest(&self, id: &SandboxId) -> Arc<dyn Guest> {
-        guest::guest(Arc::clone(&self.home), id)
+        self.lines.guest(id)
     }
 
     fn set_network<'a>(&'a self, id: &'a SandboxId, to: &'a Terms) -> BoxFuture<'a, Result<()>> {

@@ -8,7 +8,7 @@ use super::Server;
 use crate::command::{Command, INPUT_BYTES};
 use crate::connection::{Connection, Following, Reading, Role};
 use crate::poll::{Interest, Source};
-use crate::spawn;
+use crate::spawn::{self, AFTER};
 
 /// Bytes of one output event.
 const EVENT_BYTES: usize = 64 << 10;
@@ -27,6 +27,7 @@ impl Server {
         let Some(command) = self.commands.get(number) else { return };
         if command.may_end() {
             command.end(|| self.inherited.oom_kills());
+            self.spare_at = Some(Instant::now() + AFTER);
         }
         for watcher in command.watchers.clone() {
             self.pump_connection(watcher);

@@ -10,7 +10,7 @@ use crate::command::{Command, INPUT_BYTES};
 use crate::connection::{Following, Reading, Role};
 use crate::failure::{Failed, Failure, KernelFailed};
 use crate::poll::{Interest, Source};
-use crate::spawn;
+use crate::spawn::{self, Child};
 use crate::tree::Marker;
 
 /// The longest that a reader waits for output.
@@ -125,10 +125,15 @@ impl Server {
     }
 
     fn launch(&mut self, spawn: Spawn) -> Result<u64, Failure> {
-        let number = self.commands.reserve(&spawn.id)?;
+        self.commands.make_place(&spawn.id)?;
         let account = self.accounts.find(&spawn.user)?;
-        let marker = Marker(number);
-        let launched = spawn::launch(&spawn, &account, marker, &self.settings, &self.inherited)?;
+        let number = match &self.spare {
+            Some(spare) => spare.marker.0,
+            None => self.commands.next_number(),
+        };
+        let (settings, inherited) = (&self.settings, &self.inherited);
+        let child = Child { settings, inherited, marker: Marker(number) };
+        let launched = spawn::launch(&spawn, &account, &child, &mut self.spare)?;
         let command = Command::new(number, spawn, launched, self.inherited.oom_kills());
         self.watch(&command).doing(|| "watch a command")?;
         self.commands.insert(command);

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Pid;
 
 use infield_protocol::frame::Decoder;
 use infield_protocol::message::Request;
@@ -39,12 +39,9 @@ impl Workers {
         self.running.remove(&pid.as_raw_pid())
     }
 
-    /// A stopped process goes on when it is a worker: no guest may hold up the host's work.
-    pub(crate) fn go_on(&self, pid: Pid) {
-        if self.running.contains(&pid.as_raw_pid()) {
-            // It fails only for a worker that ended, which is told separately.
-            let _sent = kill_process(pid, Signal::CONT);
-        }
+    /// Whether this is one of them.
+    pub(crate) fn has(&self, pid: Pid) -> bool {
+        self.running.contains(&pid.as_raw_pid())
     }
 }
 

@@ -4,4 +4,5 @@ mod agent;
 mod commands;
 mod connections;
 mod files;
+mod spare;
 mod trees;

@@ -23,8 +23,9 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// For the next event of an operation that makes progress.
 pub(super) const PROGRESS: Duration = Duration::from_secs(75);
 
-/// Bytes that one read takes.
-const READ_BYTES: usize = 64 << 10;
+/// Bytes that one read takes: few at first, since most operations say little, and more once a read
+/// was full.
+const READ_BYTES: [usize; 2] = [4 << 10, 64 << 10];
 
 /// A connection that carries one operation.
 pub(super) struct Wire {
@@ -63,7 +64,7 @@ impl Wire {
             };
             let (read, mut write) = UnixStream::from_std(stream)?.into_split();
             write.write_all(&frame[written..]).await?;
-            let buffer = vec![0; READ_BYTES];
+            let buffer = vec![0; READ_BYTES[0]];
             let events = Events { half: read, decoder: Decoder::default(), buffer };
             Ok(Self { events, sink: Sink { half: write } })
         })
@@ -99,6 +100,9 @@ impl Events {
                 return Err(gone(io::ErrorKind::UnexpectedEof.into()));
             }
             self.decoder.push(&self.buffer[..count]);
+            if count == self.buffer.len() {
+                self.buffer.resize(READ_BYTES[1], 0);
+            }
         }
     }
 
