@@ -23,7 +23,7 @@ use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
 /// A connection is made ahead so long after the one before: whoever waits comes first.
-const AFTER: Duration = Duration::from_millis(20);
+const AFTER: Duration = Duration::from_millis(50);
 
 /// It is kept so long; the agent closes a connection that asks nothing after ten seconds.
 const KEPT: Duration = Duration::from_secs(5);

@@ -17,8 +17,17 @@ const MOST: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Journal {
     waiting: Mutex<Waiting>,
-    /// Somebody has written.
-    news: Arc<Notify>,
+    news: Arc<News>,
+}
+
+/// Somebody has written. Whoever carries connections shares its processors with whoever keeps their
+/// records, so that what nobody waits for is taken together with what comes after it.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// Of a refusal, which an agent is about to be told of; or there is hardly room left.
+    pub(crate) at_once: Notify,
+    /// Of a connection that was made.
+    pub(crate) soon: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -29,7 +38,7 @@ struct Waiting {
 }
 
 impl Journal {
-    pub(crate) fn new(news: Arc<Notify>) -> Self {
+    pub(crate) fn new(news: Arc<News>) -> Self {
         Self { waiting: Mutex::default(), news }
     }
 
@@ -46,9 +55,16 @@ impl Journal {
             return;
         }
         let repeated = entry.repeated.saturating_add(std::mem::take(&mut waiting.lost));
+        let can_wait = entry.judgement == Judgement::Allowed && waiting.entries.len() < MOST / 2;
         waiting.entries.push_back(Connection { repeated, ..entry });
         drop(waiting);
-        self.news.notify_one();
+        let news = if can_wait { &self.news.soon } else { &self.news.at_once };
+        news.notify_one();
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().entries.is_empty()
     }
 
     /// Takes up to `most` entries.

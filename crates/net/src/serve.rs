@@ -16,14 +16,14 @@ use infield_domain::network::{Connection, Report, Rule, Terms, Traffic};
 use infield_domain::secret::Guarded;
 use tokio::io::{Interest, unix::AsyncFd};
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::control::{Answer, FromNetwork, PACKET_BYTES, Request, Settings, ToNetwork};
 use crate::defence::Without;
 use crate::dns::Limits;
-use crate::journal::Journal;
+use crate::journal::{Journal, News};
 use crate::names::Names;
 use crate::opening::Opener;
 use crate::relay::Crowd;
@@ -36,6 +36,8 @@ const ENTRIES: usize = 32;
 /// Answers that wait for a daemon that does not read. One that asked for so many is broken.
 const MOST_ANSWERS: usize = 4_096;
 
+/// How long a connection that was made may wait to be told.
+const SOON: Duration = Duration::from_millis(100);
 /// How often what was moved is told.
 const TELL: Duration = Duration::from_secs(1);
 /// Launchers whose sockets one sandbox has at once. With more, the oldest one's connections end.
@@ -45,17 +47,23 @@ const MOST_PAIRS: usize = 4;
 pub(crate) async fn serve(daemon: OwnedFd, keeper: OwnedFd, without: Without) -> io::Result<()> {
     let (daemon, keeper) = (packet::register(daemon)?, packet::register(keeper)?);
     let mut state = State { without, ..State::default() };
+    let mut room = vec![0; PACKET_BYTES];
     let mut ticks = interval(TELL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut due: Option<Instant> = None;
     loop {
         let State { outbox, news, served, .. } = &mut state;
         let is_idle = outbox.is_empty();
         let is_serving = !served.is_empty();
         let turn = tokio::select! {
             heard = keeper.readable() => Turn::Keeper(heard.map(drop)),
-            heard = hear(&daemon) => Turn::Heard(heard),
+            heard = hear(&daemon, &mut room) => Turn::Heard(heard),
             sent = say(&daemon, outbox), if !is_idle => Turn::Sent(sent),
-            () = news.notified(), if is_idle => Turn::News,
+            () = news.at_once.notified(), if is_idle => Turn::News,
+            () = news.soon.notified(), if due.is_none() => Turn::Soon,
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if is_idle && due.is_some() => {
+                Turn::News
+            }
             _ = ticks.tick(), if is_idle && is_serving => Turn::Tick,
         };
         match turn {
@@ -66,10 +74,13 @@ pub(crate) async fn serve(daemon: OwnedFd, keeper: OwnedFd, without: Without) ->
             },
             Turn::Sent(sent) => {
                 sent?;
-                // What was written meanwhile found its news taken.
+                state.collect_rest();
+            }
+            Turn::Soon => due = Some(Instant::now() + SOON),
+            Turn::News => {
+                due = None;
                 state.collect();
             }
-            Turn::News => state.collect(),
             Turn::Tick => state.tell_traffic(),
         }
     }
@@ -80,16 +91,15 @@ enum Turn {
     Heard(io::Result<(Vec<u8>, Vec<OwnedFd>)>),
     Sent(io::Result<()>),
     News,
+    Soon,
     Tick,
 }
 
-async fn hear(daemon: &AsyncFd<OwnedFd>) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
+async fn hear(daemon: &AsyncFd<OwnedFd>, room: &mut [u8]) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     daemon
         .async_io(Interest::READABLE, |socket| {
-            let mut buffer = vec![0; PACKET_BYTES];
-            let (length, descriptors) = packet::receive(socket, &mut buffer)?;
-            buffer.truncate(length);
-            Ok((buffer, descriptors))
+            let (length, descriptors) = packet::receive(socket, room)?;
+            Ok((room.get(..length).unwrap_or_default().to_vec(), descriptors))
         })
         .await
 }
@@ -152,7 +162,9 @@ struct State {
     /// How many connections are carried.
     open: Arc<AtomicUsize>,
     /// Somebody wrote into a journal.
-    news: Arc<Notify>,
+    news: Arc<News>,
+    /// A journal had more than went into one report.
+    has_rest: bool,
     outbox: VecDeque<Vec<u8>>,
     /// Walls that a build for attacks leaves out.
     without: Without,
@@ -161,14 +173,24 @@ struct State {
 impl State {
     /// Packs what is in the journals.
     fn collect(&mut self) {
+        self.has_rest = false;
         for (id, served) in &self.served {
-            let connections = served.sandbox.journal.take(ENTRIES);
+            let journal = &served.sandbox.journal;
+            let connections = journal.take(ENTRIES);
+            self.has_rest |= connections.len() == ENTRIES && !journal.is_empty();
             if !connections.is_empty() {
                 push(
                     &mut self.outbox,
                     &FromNetwork::Report(id.clone(), served.report(connections)),
                 );
             }
+        }
+    }
+
+    /// Packs what found no room in the reports that were sent.
+    fn collect_rest(&mut self) {
+        if self.has_rest {
+            self.collect();
         }
     }
 
@@ -220,8 +242,13 @@ impl State {
             }
             Request::Forget { sandbox } => {
                 if let Some(served) = self.served.remove(&sandbox) {
-                    let report = served.report(served.sandbox.journal.take(ENTRIES));
-                    push(&mut self.outbox, &FromNetwork::Report(sandbox, report));
+                    loop {
+                        let report = served.report(served.sandbox.journal.take(ENTRIES));
+                        push(&mut self.outbox, &FromNetwork::Report(sandbox.clone(), report));
+                        if served.sandbox.journal.is_empty() {
+                            break;
+                        }
+                    }
                 }
                 Answer::Done
             }

@@ -23,6 +23,9 @@ pub struct Link {
     outbox: VecDeque<Parcel>,
     /// How many sockets there were.
     count: watch::Sender<u64>,
+    /// Where every packet is received first: a buffer of its own for each would cost more than
+    /// most packets.
+    room: Vec<u8>,
 }
 
 /// A question that was sent.
@@ -54,7 +57,8 @@ impl Link {
         count: watch::Sender<u64>,
     ) -> Self {
         let (pending, outbox) = (HashMap::new(), VecDeque::new());
-        Self { questions, sockets, next_number, pending, outbox, count }
+        let room = vec![0; PACKET_BYTES];
+        Self { questions, sockets, next_number, pending, outbox, count, room }
     }
 
     /// Runs until no handle is left, or nobody can bring a socket any more.
@@ -98,7 +102,7 @@ impl Link {
             fresh = self.sockets.recv() => Turn::Socket(fresh),
             question = self.questions.recv(), if self.outbox.is_empty() => Turn::Question(question),
             sent = flush(socket, &mut self.outbox), if !self.outbox.is_empty() => Turn::Sent(sent),
-            received = next_packet(socket) => Turn::Received(received),
+            received = next_packet(socket, &mut self.room) => Turn::Received(received),
         }
     }
 
@@ -168,13 +172,14 @@ async fn flush(socket: &AsyncFd<OwnedFd>, outbox: &mut VecDeque<Parcel>) -> io::
     Ok(())
 }
 
-async fn next_packet(socket: &AsyncFd<OwnedFd>) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
+async fn next_packet(
+    socket: &AsyncFd<OwnedFd>,
+    room: &mut [u8],
+) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     socket
         .async_io(Interest::READABLE, |fd| {
-            let mut buffer = vec![0; PACKET_BYTES];
-            let (length, descriptors) = packet::receive(fd, &mut buffer)?;
-            buffer.truncate(length);
-            Ok((buffer, descriptors))
+            let (length, descriptors) = packet::receive(fd, room)?;
+            Ok((room.get(..length).unwrap_or_default().to_vec(), descriptors))
         })
         .await
 }

@@ -30,6 +30,8 @@ pub struct Link {
     outbox: VecDeque<(Vec<u8>, Vec<OwnedFd>)>,
     /// A report that the engine has no room for yet.
     report: Option<(SandboxId, Report)>,
+    /// Where every packet is received first.
+    room: Vec<u8>,
 }
 
 /// What the link does next.
@@ -58,6 +60,7 @@ impl Link {
             next_number: first_number,
             pending: HashMap::new(),
             outbox: VecDeque::new(),
+            room: vec![0; PACKET_BYTES],
             report: None,
         }
     }
@@ -111,7 +114,7 @@ impl Link {
             // Questions stay in the queue, and their askers' limits run.
             return Turn::Socket(self.sockets.recv().await);
         };
-        let Self { questions, sockets, reports, outbox, report, .. } = self;
+        let Self { questions, sockets, reports, outbox, report, room, .. } = self;
         tokio::select! {
             fresh = sockets.recv() => Turn::Socket(fresh),
             question = questions.recv(), if outbox.is_empty() => Turn::Question(question),
@@ -123,7 +126,7 @@ impl Link {
                 }
                 Turn::Reported
             }
-            received = next_packet(socket), if report.is_none() => Turn::Received(received),
+            received = next_packet(socket, room), if report.is_none() => Turn::Received(received),
         }
     }
 
@@ -181,13 +184,11 @@ async fn flush(
     Ok(())
 }
 
-async fn next_packet(socket: &AsyncFd<OwnedFd>) -> io::Result<Vec<u8>> {
+async fn next_packet(socket: &AsyncFd<OwnedFd>, room: &mut [u8]) -> io::Result<Vec<u8>> {
     socket
         .async_io(Interest::READABLE, |fd| {
-            let mut buffer = vec![0; PACKET_BYTES];
-            let (length, _) = packet::receive(fd, &mut buffer)?;
-            buffer.truncate(length);
-            Ok(buffer)
+            let (length, _) = packet::receive(fd, room)?;
+            Ok(room.get(..length).unwrap_or_default().to_vec())
         })
         .await
 }

@@ -11,7 +11,7 @@ use infield_domain::SandboxId;
 use infield_domain::network::{Allowance, Policy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -65,7 +65,7 @@ impl World {
             counters: Counters::default(),
             opener: Arc::default(),
             crowd: Default::default(),
-            journal: Journal::new(Arc::new(Notify::new())),
+            journal: Journal::new(Arc::default()),
         });
         let upstream = Arc::new(Upstream::new(&[authority.address()]));
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");

@@ -10,7 +10,7 @@ const DESCRIPTORS: usize = 2_400;
 /// twice when nobody answers at once.
 const LOOK_UPS: usize = 800;
 /// Bytes that may lie in the kernel for sixteen readers who do not read.
-const PILE: u64 = 16 << 20;
+const PILE: u64 = 8 << 20;
 
 /// What goes on and on, and takes something each time.
 macro_rules! flood {
