@@ -4,9 +4,10 @@
 //! nobody who keeps it. No use case gives a value. When a secret changes, so does what sandboxes
 //! that run can use, before the change is answered.
 
+use infield_domain::isolation::Enforcement;
 use infield_domain::lifecycle::State;
-use infield_domain::network::{Pattern, Policy};
-use infield_domain::sandbox::Spec;
+use infield_domain::network::{Pattern, Policy, proxy};
+use infield_domain::sandbox::Sandbox;
 use infield_domain::secret::{
     self, Given, Grant, MOST_GRANTS, MOST_HOST_BYTES, MOST_SEALED_BYTES, Placeholder, Sealed,
     Secret, SecretName, Value, Wanted, trust,
@@ -210,12 +211,17 @@ fn missing(name: &SecretName) -> Error {
         .with_hint(format!("ask the user to make it: `infield secret set {name} --host HOST`"))
 }
 
-/// Every variable that commands of a sandbox have: its own, the placeholders, and where programs
-/// find the authority that opens its secret hosts.
-pub(crate) fn environment(spec: &Spec) -> BTreeMap<String, String> {
+/// Every variable that commands of a sandbox have: its own, the placeholders, where programs find
+/// the authority that opens its secret hosts, and where a proxy, if there is no other way.
+pub(crate) fn environment(sandbox: &Sandbox) -> BTreeMap<String, String> {
+    let spec = &sandbox.spec;
     let mut all = BTreeMap::new();
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    if sandbox.enforcement.as_ref().is_some_and(Enforcement::is_proxied) {
+        all.extend(proxy::VARIABLES.map(owned));
+    }
     if !spec.secrets.is_empty() {
-        all.extend(trust::VARIABLES.map(|(name, path)| (name.to_owned(), path.to_owned())));
+        all.extend(trust::VARIABLES.map(owned));
     }
     all.extend(spec.environment.clone());
     let placeholder =

@@ -78,7 +78,7 @@ impl Case {
         };
         let meant = Arc::new(Mutex::new(meant));
         let asked = Arc::clone(&meant);
-        let asked = move |_: &TcpStream| Ok(*asked.lock().expect("whole"));
+        let asked = move |_: &TcpStream| Ok(Some(*asked.lock().expect("whole")));
         let task = tokio::spawn(take(listener, Arc::new(shared), asked));
         Self { sandbox, door, meant, task }
     }
