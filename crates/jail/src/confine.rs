@@ -12,8 +12,11 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 /// What says where the host's resolvers are; often a link to somewhere else.
 const RESOLVERS: &str = "/etc/resolv.conf";
 
-/// Leaves the caller nothing to open but what says where the host's resolvers are, in folders where
-/// others replace it, and hides its memory from processes of its user. As far as the kernel has
+/// Where random numbers come from, for those who do not ask the kernel itself.
+const RANDOM: [&str; 2] = ["/dev/random", "/dev/urandom"];
+
+/// Leaves the caller nothing to read but random numbers and what says where the host's resolvers are, in
+/// folders where others replace it, and hides its memory from processes of its user. As far as the kernel has
 /// Landlock. It holds for one thread and those that it makes, so the caller has no other yet.
 pub fn confine_to_network() -> io::Result<()> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
@@ -27,10 +30,10 @@ fn restrict() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         .handle_access(AccessFs::from_all(abi))?
         .scope(Scope::from_all(abi))?
         .create()?;
-    for folder in folders() {
+    for place in folders().into_iter().chain(RANDOM.map(PathBuf::from)) {
         // One that is not there cannot be opened either.
-        if let Ok(folder) = PathFd::new(&folder) {
-            rules = rules.add_rule(PathBeneath::new(folder, AccessFs::ReadFile))?;
+        if let Ok(place) = PathFd::new(&place) {
+            rules = rules.add_rule(PathBeneath::new(place, AccessFs::ReadFile))?;
         }
     }
     rules.restrict_self()?;

@@ -23,12 +23,23 @@ const PROGRAM: &str = "--timeout=60s";
 pub(crate) struct Product {
     server: Server,
     world: Arc<World>,
+    /// The world's authority, in a file that its user may read.
+    trust: PathBuf,
 }
 
 impl Product {
     /// Starts it.
     pub(crate) fn start(world: Arc<World>) -> Result<Self> {
         Self::start_at(Home::new()?, world)
+    }
+
+    /// Starts one of an ordinary user.
+    pub(crate) fn of_user(world: Arc<World>, user: u32) -> Result<Self> {
+        let home = Home::of_user(user)?;
+        // The world's own files are root's alone.
+        let trust = home.path().with_file_name("trust.pem");
+        std::fs::write(&trust, world.authority().pem())?;
+        Self::start_with(home, world, trust)
     }
 
     /// Starts one that leaves out walls, by their words with commas between them.
@@ -42,33 +53,39 @@ impl Product {
     }
 
     fn start_at(home: Home, world: Arc<World>) -> Result<Self> {
+        let trust = world.authority().file().to_owned();
+        Self::start_with(home, world, trust)
+    }
+
+    fn start_with(home: Home, world: Arc<World>, trust: PathBuf) -> Result<Self> {
         let home = home.within(world.host().entry());
-        let options = options(&world)?;
+        let options = options(&world, &trust)?;
         let server = Server::start_at(home, &options.each_ref().map(String::as_str))?;
-        Ok(Self { server, world })
+        Ok(Self { server, world, trust })
     }
 
     /// Starts it with its log in a file.
     pub(crate) fn logging(world: Arc<World>, log: &Path) -> Result<Self> {
         let home = Home::new()?.within(world.host().entry());
-        let options = options(&world)?;
+        let trust = world.authority().file().to_owned();
+        let options = options(&world, &trust)?;
         let file = std::fs::File::create(log)?;
         let server = Server::start_by(home, |mut serve| {
             serve.args(&options).stderr(file);
             serve
         })?;
-        Ok(Self { server, world })
+        Ok(Self { server, world, trust })
     }
 
     /// Ends it and starts it again. Sandboxes go on.
     pub(crate) fn restart(&mut self) -> Result<()> {
-        let options = options(&self.world)?;
+        let options = options(&self.world, &self.trust)?;
         self.server.restart(&options.each_ref().map(String::as_str))
     }
 
     /// Kills the first process, without which the others end, and starts another.
     pub(crate) fn revive(&mut self) -> Result<()> {
-        let options = options(&self.world)?;
+        let options = options(&self.world, &self.trust)?;
         self.server.revive(&options.each_ref().map(String::as_str))
     }
 
@@ -87,6 +104,16 @@ impl Product {
     /// The world around it.
     pub(crate) fn world(&self) -> &World {
         &self.world
+    }
+
+    /// The file with the world's authority.
+    pub(crate) fn trust(&self) -> &Path {
+        &self.trust
+    }
+
+    /// Whether programs inside reach the network through a proxy alone.
+    pub(crate) fn is_proxied(&self) -> bool {
+        self.server.home.user().is_some()
     }
 
     /// Its home.
@@ -143,6 +170,7 @@ impl Product {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("the binary is not built")?;
         let mut stdin = child.stdin.take().context("no standard input")?;
+        let program = if self.is_proxied() { proxied(program)? } else { program.to_owned() };
         stdin.write_all(program.as_bytes())?;
         drop(stdin);
         let output = child.wait_with_output()?;
@@ -176,9 +204,19 @@ impl Product {
     }
 }
 
+/// How programs of attempts connect, and how where there is a proxy alone.
+const STRAIGHT: &str = "    return socket.create_connection((host, port), SECONDS)\n";
+const PROXIED: &str = "    return through(13986, host, port)\n";
+
+/// The same program for a sandbox with a proxy alone.
+fn proxied(program: &str) -> Result<String> {
+    ensure!(program.contains(STRAIGHT), "it connects in its own way");
+    Ok(program.replacen(STRAIGHT, PROXIED, 1))
+}
+
 /// What it is told.
-fn options(world: &World) -> Result<[String; 4]> {
-    let trust = world.authority().file().to_string_lossy().into_owned();
+fn options(world: &World, trust: &Path) -> Result<[String; 4]> {
+    let trust = trust.to_string_lossy().into_owned();
     let resolver = world.resolver()?.to_string();
     Ok(["--resolver".to_owned(), resolver, "--trust".to_owned(), trust])
 }
