@@ -75,29 +75,27 @@ pub(crate) fn look(bytes: &[u8]) -> Option<Said> {
 type Read<T> = Result<T, &'static str>;
 
 fn http(bytes: &[u8]) -> Option<Read<Wanted>> {
-    let (head, is_cut) = (bytes.get(..MOST).unwrap_or(bytes), bytes.len() >= MOST);
+    let head = bytes.get(..MOST).unwrap_or(bytes);
+    let is_cut = bytes.len() >= MOST;
     let Some(end) = head.iter().position(|byte| *byte == b'\n') else {
         return is_cut.then_some(Err("the first line of its request is too long"));
     };
-    let line = head.get(..end).unwrap_or_default();
-    let words = match words(line) {
+    let [method, target] = match words(head.get(..end).unwrap_or_default()) {
         Ok(words) => words,
         Err(why) => return Some(Err(why)),
     };
-    let [method, target] = words;
     if !method.eq_ignore_ascii_case("CONNECT") {
         return Some(absolute(target));
     }
+    let (place, port) = match authority(target, None) {
+        Ok(found) => found,
+        Err(why) => return Some(Err(why)),
+    };
     // Its head is for us alone. What it says besides its target changes nothing.
     let Some(length) = head.windows(ENDED.len()).position(|part| part == ENDED) else {
         return is_cut.then_some(Err("the head of its request is too long"));
     };
-    Some(authority(target, None).map(|(place, port)| Wanted {
-        place,
-        port,
-        manner: Manner::Tunnel,
-        taken: length + ENDED.len(),
-    }))
+    Some(Ok(Wanted { place, port, manner: Manner::Tunnel, taken: length + ENDED.len() }))
 }
 
 /// The method and the target of a first line. It is written in one way only.

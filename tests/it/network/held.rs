@@ -6,7 +6,7 @@
 //! where the one defence is left out that it is named for: there it must succeed.
 
 mod floods;
-mod life;
+pub(super) mod life;
 mod weak;
 
 use std::collections::BTreeMap;

@@ -106,6 +106,13 @@ impl Product {
         &self.world
     }
 
+    /// A program of an attempt as it connects in a sandbox of this product.
+    pub(crate) fn fitting(&self, program: &str) -> Result<String> {
+        ensure!(program.contains(STRAIGHT), "it connects in its own way");
+        let way = if self.is_proxied() { PROXIED } else { STRAIGHT };
+        Ok(program.replacen(STRAIGHT, way, 1))
+    }
+
     /// The file with the world's authority.
     pub(crate) fn trust(&self) -> &Path {
         &self.trust
@@ -170,8 +177,7 @@ impl Product {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("the binary is not built")?;
         let mut stdin = child.stdin.take().context("no standard input")?;
-        let program = if self.is_proxied() { proxied(program)? } else { program.to_owned() };
-        stdin.write_all(program.as_bytes())?;
+        stdin.write_all(self.fitting(program)?.as_bytes())?;
         drop(stdin);
         let output = child.wait_with_output()?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -207,12 +213,6 @@ impl Product {
 /// How programs of attempts connect, and how where there is a proxy alone.
 const STRAIGHT: &str = "    return socket.create_connection((host, port), SECONDS)\n";
 const PROXIED: &str = "    return through(13986, host, port)\n";
-
-/// The same program for a sandbox with a proxy alone.
-fn proxied(program: &str) -> Result<String> {
-    ensure!(program.contains(STRAIGHT), "it connects in its own way");
-    Ok(program.replacen(STRAIGHT, PROXIED, 1))
-}
 
 /// What it is told.
 fn options(world: &World, trust: &Path) -> Result<[String; 4]> {

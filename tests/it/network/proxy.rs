@@ -1,9 +1,12 @@
 //! An ordinary user's sandboxes: they have a proxy instead of a network, on the same policy.
 
+mod malice;
+
 use anyhow::{Result, ensure};
 
 use super::attempts::Policy;
 use super::held::check_all_held;
+use super::held::life::{check_all_lives_held, check_successor};
 use super::inside::{CURL, Client, GIT, NPM, PIP, PLAIN_GIT, WIDER, check_fails, check_works};
 use super::product::Product;
 use super::secrets::Stage;
@@ -14,6 +17,10 @@ mod user {
     pub(super) const CLIENTS: u32 = 64_301;
     pub(super) const ATTEMPTS: u32 = 64_302;
     pub(super) const SECRETS: u32 = 64_303;
+    pub(super) const LIFE: u32 = 64_304;
+    pub(super) const SUCCESSOR: u32 = 64_305;
+    pub(super) const MALICE: u32 = 64_306;
+    pub(super) const CROWD: u32 = 64_307;
 }
 
 #[test]
@@ -50,6 +57,20 @@ fn every_attempt_is_held_by_the_proxy() -> Result<()> {
     // What INTERNET saw must come from sandboxes alone.
     let Some(world) = World::apart("every_attempt_is_held_by_the_proxy")? else { return Ok(()) };
     check_all_held(&Product::of_user(world, user::ATTEMPTS)?)
+}
+
+#[test]
+fn every_attempt_in_the_course_of_life_is_held_by_the_proxy() -> Result<()> {
+    let test = "every_attempt_in_the_course_of_life_is_held_by_the_proxy";
+    let Some(world) = World::shared(test)? else { return Ok(()) };
+    check_all_lives_held(&mut Product::of_user(world, user::LIFE)?)
+}
+
+#[test]
+fn a_dead_proxy_has_a_successor_at_once() -> Result<()> {
+    let test = "a_dead_proxy_has_a_successor_at_once";
+    let Some(world) = World::shared(test)? else { return Ok(()) };
+    check_successor(&Product::of_user(world, user::SUCCESSOR)?)
 }
 
 #[test]

@@ -173,39 +173,36 @@ async fn who_says_nothing_takes_a_place_and_no_more() {
     for _ in 0..3 {
         idle.push(say(&case, b"CONN").await);
     }
-    let mut more = case.connect().await;
-    timeout(LIMIT, more.read(&mut [0])).await.expect("in time").expect_err("reset");
+    // It may be reset before this side knows that it was made.
+    if let Ok(mut more) = TcpStream::connect(case.door).await {
+        timeout(LIMIT, more.read(&mut [0])).await.expect("in time").expect_err("reset");
+    }
     let entry = case.entry().await;
     assert_eq!((entry.judgement, &*entry.reason), (Judgement::Exceeded, CROWDED));
     idle.pop();
     eventually_served(&case).await;
 }
 
+/// Whether a client gets an answer.
+async fn is_served(case: &Case) -> io::Result<()> {
+    let mut client = TcpStream::connect(case.door).await?;
+    client.write_all(b"GET / HTTP/1.1\r\n\r\n").await?;
+    let mut answer = [0; 12];
+    client.read_exact(&mut answer).await?;
+    assert_eq!(&answer, b"HTTP/1.1 400");
+    Ok(())
+}
+
 /// A place was given back.
 async fn eventually_served(case: &Case) {
     timeout(LIMIT, async {
         loop {
-            let mut client = say(case, b"GET / HTTP/1.1\r\n\r\n").await;
-            let mut answer = [0; 12];
-            if client.read_exact(&mut answer).await.is_ok() {
-                return assert_eq!(&answer, b"HTTP/1.1 400");
+            if is_served(case).await.is_ok() {
+                return;
             }
             sleep(Duration::from_millis(5)).await;
         }
     })
     .await
     .expect("it is served in time");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_slow_head_ends() {
-    let case = proxied(&["allow host.example"]).await;
-    let mut slow = say(&case, b"CONNECT host.example:443 HTTP/1.1\r\n").await;
-    let begun = tokio::time::Instant::now();
-    slow.read(&mut [0]).await.expect_err("reset");
-    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
-    let mut silent = case.connect().await;
-    let begun = tokio::time::Instant::now();
-    assert_eq!(silent.read(&mut [0]).await.expect("it ends"), 0);
-    assert!(begun.elapsed() < Duration::from_secs(90), "{:?}", begun.elapsed());
 }
