@@ -4,7 +4,6 @@
 //! nobody who keeps it. No use case gives a value. When a secret changes, so does what sandboxes
 //! that run can use, before the change is answered.
 
-use infield_domain::isolation::Enforcement;
 use infield_domain::lifecycle::State;
 use infield_domain::network::{Pattern, Policy, proxy};
 use infield_domain::sandbox::Sandbox;
@@ -217,7 +216,7 @@ pub(crate) fn environment(sandbox: &Sandbox) -> BTreeMap<String, String> {
     let spec = &sandbox.spec;
     let mut all = BTreeMap::new();
     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    if sandbox.enforcement.as_ref().is_some_and(Enforcement::is_proxied) {
+    if sandbox.is_proxied() {
         all.extend(proxy::VARIABLES.map(owned));
     }
     if !spec.secrets.is_empty() {
