@@ -129,8 +129,10 @@ impl Local {
     /// The wires of a sandbox that runs; none for one that is not wired.
     async fn wires(&self, id: &SandboxId) -> Result<Option<Wires>> {
         let launcher = *self.launcher.count().borrow();
-        if let Some(wires) = self.watches.take_wires(id, launcher) {
-            return Ok(Some(wires));
+        match self.watches.take_wires(id, launcher) {
+            // Whoever had it then may have it no more.
+            Some(Wires::Held) | None => {}
+            Some(wires) => return Ok(Some(wires)),
         }
         let request = Request::Watch { sandbox: id.as_str().to_owned() };
         let reply = self.launcher.ask(request, limit::LOOK).await?;

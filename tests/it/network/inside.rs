@@ -3,7 +3,7 @@
 //! what to look at.
 
 mod apt;
-mod cargo;
+pub(super) mod cargo;
 
 use anyhow::{Result, ensure};
 

@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use super::attempts::Policy;
 use super::held::check_all_held;
 use super::held::life::{check_all_lives_held, check_successor};
+use super::inside::cargo::CARGO;
 use super::inside::{CURL, Client, GIT, NPM, PIP, PLAIN_GIT, WIDER, check_fails, check_works};
 use super::product::Product;
 use super::secrets::Stage;
@@ -21,6 +22,7 @@ mod user {
     pub(super) const SUCCESSOR: u32 = 64_305;
     pub(super) const MALICE: u32 = 64_306;
     pub(super) const CROWD: u32 = 64_307;
+    pub(super) const MORE: u32 = 64_308;
 }
 
 #[test]
@@ -50,6 +52,39 @@ fn clients_work_through_the_proxy_of_an_ordinary_user() -> Result<()> {
     let doctor = product.run(&["doctor"])?;
     ensure!(doctor.contains("programs that know no proxy reach nothing"), "{doctor}");
     Ok(())
+}
+
+/// apt on a tree of its own: one id cannot be root of the host's.
+const APT: Client = Client {
+    name: "apt",
+    script: "mkdir -p apt/etc/apt/apt.conf.d apt/etc/apt/preferences.d apt/var/lib/dpkg \
+             apt/var/cache/apt && : > apt/var/lib/dpkg/status && cd apt && \
+             echo 'deb [trusted=yes] http://deb.debian.org/debian probe main' \
+             > etc/apt/sources.list && \
+             printf 'Dir \"%s\";\\nDir::State::status \"%s/var/lib/dpkg/status\";\\n\
+             APT::Sandbox::User \"root\";\\n' \"$PWD\" \"$PWD\" > apt.conf && \
+             export APT_CONFIG=$PWD/apt.conf && apt-get -q update && \
+             apt-get -q download infield-probe && ls *.deb",
+    printed: "infield-probe_1.0.0_all.deb",
+};
+
+#[test]
+fn more_clients_work_through_the_proxy_of_an_ordinary_user() -> Result<()> {
+    let test = "more_clients_work_through_the_proxy_of_an_ordinary_user";
+    let Some(world) = World::shared(test)? else { return Ok(()) };
+    let product = Product::of_user(world, user::MORE)?;
+    product.trusting("limited", Policy::Limited)?;
+    check_works(&product, "limited", &APT)?;
+    product.bring_cargo("limited")?;
+    check_works(&product, "limited", &CARGO)?;
+    product.trusting("streams", Policy::Custom(&["allow streams.allowed.example:7"]))?;
+    let socks = Client {
+        name: "curl by SOCKS",
+        script: "echo hello | curl -sS --max-time 2 -x socks5h://127.0.0.1:13986 \
+                 telnet://streams.allowed.example:7; true",
+        printed: "hello",
+    };
+    check_works(&product, "streams", &socks)
 }
 
 #[test]

@@ -53,6 +53,22 @@ async fn a_sandbox_has_a_placeholder_and_never_the_value() {
 }
 
 #[tokio::test]
+async fn commands_are_told_of_a_proxy_where_there_is_one() {
+    use infield_domain::isolation::{Control, Enforcement, Mechanism};
+    let f = fixture().await;
+    let mut sandbox = f.create("a").await;
+    for (mechanism, expected) in [(Mechanism::SkLookup, None), (Mechanism::Proxy, Some(proxy::URL))]
+    {
+        sandbox.enforcement = Some(Enforcement([(Control::Egress, mechanism)].into()));
+        let variables = environment(&sandbox);
+        assert_eq!(variables.get("https_proxy").map(String::as_str), expected);
+        assert_eq!(variables.contains_key("NO_PROXY"), expected.is_some());
+    }
+    sandbox.spec.environment.insert("HTTPS_PROXY".to_owned(), "http://other:1".to_owned());
+    assert_eq!(environment(&sandbox)["HTTPS_PROXY"], "http://other:1", "its own come first");
+}
+
+#[tokio::test]
 async fn what_cannot_be_given_is_refused() {
     let f = fixture().await;
     f.engine.set_secret(&f.who, set("TOKEN", None)).await.expect("set");
