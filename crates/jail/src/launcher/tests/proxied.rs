@@ -103,6 +103,25 @@ fn the_next_launcher_listens_unless_somebody_does() {
     check_served(pid, &listener.expect("nobody has it"));
 }
 
+/// As on a kernel that cannot steer.
+#[test]
+fn root_has_a_proxy_where_it_has_nothing_better() {
+    let Some(mut jail) = Jail::open() else { return };
+    let start = jail::start_of("plain", LayerPlace::Memory);
+    let start = Request::Start(Start { network: Network::Proxied, ..start });
+    let (pid, listener) = proxied(&mut jail, start);
+    let listener = listener.expect("it comes along");
+    check_served(pid, &listener);
+    take(pid, PROXY).expect_err("it is taken");
+    jail.kill_launcher();
+    let mut jail = jail.again();
+    let watch = || Request::Watch { sandbox: "plain".to_owned() };
+    assert!(proxied(&mut jail, watch()).1.is_none(), "who has it goes on with it");
+    drop(listener);
+    let (_, listener) = proxied(&mut jail, watch());
+    check_served(pid, &listener.expect("nobody has it"));
+}
+
 #[test]
 fn a_sandbox_without_a_policy_has_no_proxy() {
     let Some(mut jail) = open() else { return };
