@@ -118,6 +118,17 @@ impl Product {
         &self.trust
     }
 
+    /// A file that its user may read, with what is in this one.
+    pub(crate) fn readable(&self, file: &Path) -> Result<PathBuf> {
+        if !self.is_proxied() {
+            return Ok(file.to_owned());
+        }
+        let name = file.file_name().context("a file has a name")?;
+        let copy = self.trust.with_file_name(name);
+        std::fs::copy(file, &copy)?;
+        Ok(copy)
+    }
+
     /// Whether programs inside reach the network through a proxy alone.
     pub(crate) fn is_proxied(&self) -> bool {
         self.server.home.user().is_some()

@@ -50,7 +50,7 @@ impl Product {
         let toolchain = toolchain()?;
         self.run(&["exec", sandbox, "/bin/mkdir", "-p", "rust/bin", "rust/lib"])?;
         for part in parts(&toolchain)? {
-            let from = toolchain.join(&part);
+            let from = self.readable(&toolchain.join(&part))?;
             let to = format!("{sandbox}:/workspace/rust/{}", part.display());
             self.run(&["cp", from.to_str().context("a plain path")?, &to])?;
         }
