@@ -7,5 +7,6 @@ mod clients;
 mod held;
 mod inside;
 mod product;
+mod proxy;
 mod secrets;
 mod world;

@@ -33,6 +33,8 @@ fn an_ordinary_user_is_told_what_is_weaker() -> Result<()> {
     assert_eq!(held["id_range"], "none");
     assert_eq!(held["seccomp"], "kernel");
     assert_eq!(held["network"], "kernel");
+    assert_eq!(held["egress"], "proxy");
+    assert_eq!(info["sandbox"]["network"], "limited");
     let text = user.run(&["info", "plain"])?;
     assert!(text.contains("/usr is read-only"), "{text}");
     let refused =

@@ -119,7 +119,15 @@ impl Home {
 
     /// `infield WORDS` on this home, with nothing of the caller's environment but PATH.
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut program = self.entry.iter().map(OsStr::new).chain([self.binary.as_os_str()]);
+        // Only root may enter, so it becomes the user afterwards.
+        let user = self.user.filter(|_| !self.entry.is_empty());
+        let become_user: Vec<_> = user.map_or_else(Vec::new, |user| {
+            let words = [format!("--reuid={user}"), format!("--regid={user}")];
+            let all = ["setpriv".to_owned(), "--clear-groups".to_owned()].into_iter().chain(words);
+            all.chain(["--".to_owned()]).collect()
+        });
+        let before = self.entry.iter().chain(&become_user).map(OsStr::new);
+        let mut program = before.chain([self.binary.as_os_str()]);
         let mut command = Command::new(program.next().unwrap_or_default());
         command.args(program).args(words).env_clear().stdin(Stdio::null());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -128,7 +136,10 @@ impl Home {
             command.env("INFIELD_WITHOUT", word);
         }
         if let Some(user) = self.user {
-            command.uid(user).gid(user).current_dir(self.folder.path());
+            command.current_dir(self.folder.path());
+            if self.entry.is_empty() {
+                command.uid(user).gid(user);
+            }
         }
         command
     }

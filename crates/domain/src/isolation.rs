@@ -92,6 +92,8 @@ pub enum Mechanism {
     Kernel,
     /// A program in the kernel that gives every connection to the network process.
     SkLookup,
+    /// A namespace with nothing in it but a proxy of the network process.
+    Proxy,
     /// Nothing.
     None,
 }
@@ -107,6 +109,11 @@ impl Enforcement {
         let held =
             |control: &&Control| !matches!(self.0.get(control), None | Some(Mechanism::None));
         required.iter().filter(|control| !held(control)).copied().collect()
+    }
+
+    /// Whether the network is reached through a proxy alone.
+    pub fn is_proxied(&self) -> bool {
+        self.0.get(&Control::Egress) == Some(&Mechanism::Proxy)
     }
 }
 

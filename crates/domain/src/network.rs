@@ -10,6 +10,7 @@ mod choice;
 mod connection;
 mod name;
 mod preset;
+pub mod proxy;
 mod rule;
 
 use std::fmt;

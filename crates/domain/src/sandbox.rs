@@ -166,6 +166,11 @@ impl Sandbox {
     pub fn expires_at(&self) -> Option<Millis> {
         self.spec.retention.time_to_live_ms.map(|ttl| self.created_at.saturating_add(ttl))
     }
+
+    /// Whether its network is reached through a proxy alone, as it runs or ran last.
+    pub fn is_proxied(&self) -> bool {
+        self.enforcement.as_ref().is_some_and(Enforcement::is_proxied)
+    }
 }
 
 /// What a running sandbox uses now.

@@ -227,13 +227,17 @@ pub fn destination(connection: &Connection) -> String {
     match (&connection.name, connection.address) {
         (Some(name), _) => format!("{name}:{}", connection.port),
         (None, Some(address)) => std::net::SocketAddr::new(address, connection.port).to_string(),
-        (None, None) => format!("an address that stands for nothing, port {}", connection.port),
+        // What was said to the proxy names nobody that could be understood.
+        (None, None) => "the sandbox's proxy".to_owned(),
     }
 }
 
 /// What a sandbox's network refused, and how a person can allow it; none when nothing was.
 pub fn refused_sentence(sandbox: &Sandbox, refusals: &[Connection]) -> Option<String> {
-    let is_stray = |refusal: &&Connection| refusal.reason.starts_with(STRAY);
+    let is_nobodys = |refusal: &Connection| {
+        refusal.judgement == Judgement::Refused && (&refusal.name, refusal.address) == (&None, None)
+    };
+    let is_stray = |refusal: &&Connection| refusal.reason.starts_with(STRAY) || is_nobodys(refusal);
     let (stray, others): (Vec<_>, Vec<_>) = refusals.iter().partition(is_stray);
     let is_exceeded = |one: &&Connection| one.judgement == Judgement::Exceeded;
     let (exceeded, closed): (Vec<_>, Vec<_>) = others.into_iter().partition(is_exceeded);

@@ -344,7 +344,7 @@ fn command_for(about: &About<'_>, options: RunOptions, timeout_ms: Option<u64>) 
     let spec = about.spec;
     let directory = options.working_directory.as_ref();
     let directory = directory.map(|path| absolute(spec, path)).transpose()?;
-    let mut environment = crate::secrets::environment(spec);
+    let mut environment = crate::secrets::environment(&about.handle.seat.sandbox());
     environment.extend(options.environment);
     Ok(Command {
         id: about.id.clone(),

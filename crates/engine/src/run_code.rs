@@ -195,7 +195,7 @@ async fn version_of(guest: &dyn Guest, about: &About<'_>, program: &str) -> Resu
     let command = Command {
         id: names::execution_id(),
         argv: vec![program.to_owned(), "--version".to_owned()],
-        environment: crate::secrets::environment(about.spec),
+        environment: crate::secrets::environment(&about.handle.seat.sandbox()),
         working_directory: about.spec.working_directory.clone(),
         user: about.spec.user.clone(),
         stdin: Stdin::Empty,

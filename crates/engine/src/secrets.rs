@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use infield_domain::lifecycle::State;
-use infield_domain::network::{Pattern, Policy};
-use infield_domain::sandbox::Spec;
+use infield_domain::network::{Pattern, Policy, proxy};
+use infield_domain::sandbox::Sandbox;
 use infield_domain::secret::{
     self, Given, Grant, MOST_GRANTS, MOST_HOST_BYTES, MOST_SEALED_BYTES, Placeholder, Sealed,
     Secret, SecretName, Value, Wanted, trust,
@@ -212,12 +212,17 @@ fn missing(name: &SecretName) -> Error {
         .with_hint(format!("ask the user to make it: `infield secret set {name} --host HOST`"))
 }
 
-/// Every variable that commands of a sandbox have: its own, the placeholders, and where programs
-/// find the authority that opens its secret hosts.
-pub(crate) fn environment(spec: &Spec) -> BTreeMap<String, String> {
+/// Every variable that commands of a sandbox have: its own, the placeholders, where programs find
+/// the authority that opens its secret hosts, and where a proxy, if there is no other way.
+pub(crate) fn environment(sandbox: &Sandbox) -> BTreeMap<String, String> {
+    let spec = &sandbox.spec;
     let mut all = BTreeMap::new();
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    if sandbox.is_proxied() {
+        all.extend(proxy::VARIABLES.map(owned));
+    }
     if !spec.secrets.is_empty() {
-        all.extend(trust::VARIABLES.map(|(name, path)| (name.to_owned(), path.to_owned())));
+        all.extend(trust::VARIABLES.map(owned));
     }
     all.extend(spec.environment.clone());
     let placeholder =

@@ -16,6 +16,7 @@ mod plan;
 mod apply;
 mod capability;
 mod cgroup;
+mod confine;
 pub mod defence;
 mod maps;
 mod network;
@@ -29,6 +30,8 @@ mod worker;
 
 pub mod host_image;
 pub mod trees;
+
+pub use confine::confine_to_network;
 
 mod sys;
 pub use sys::{Wiping, close_from_at_exec, wipe_freed_memory};

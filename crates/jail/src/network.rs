@@ -15,9 +15,13 @@
 //! ```
 //!
 //! Nothing is ever forwarded. Where a piece is missing, there is nobody to connect to.
+//!
+//! Where connections cannot be steered, a *proxied* one has loopback alone and a listener on it:
+//! programs say there where they want to go, and those that do not reach nothing.
 
 mod netlink;
 mod steer;
+mod visit;
 mod wires;
 
 use std::io;
@@ -34,25 +38,27 @@ use crate::request::Network;
 use crate::sys;
 
 pub(crate) use self::netlink::raise_loopback;
+pub(crate) use self::visit::visit;
 pub(crate) use self::wires::Wires;
 
+const ENTER: &str = "enter the sandbox's network namespace";
 const LEAVE: &str = "leave the network namespace";
 
 /// A namespace that was made for one sandbox.
 #[derive(Debug)]
 pub(crate) struct Namespace {
     descriptor: OwnedFd,
-    /// What a wired one has.
+    /// What connects it with the network process.
     wires: Option<Wires>,
 }
 
 impl Namespace {
     /// Which kind it is.
     pub(crate) fn kind(&self) -> Network {
-        if self.wires.is_some() { Network::Wired } else { Network::Loopback }
+        self.wires.as_ref().map_or(Network::Loopback, Wires::kind)
     }
 
-    /// What a wired one has.
+    /// What connects it with the network process.
     pub(crate) fn wires(&self) -> Option<&Wires> {
         self.wires.as_ref()
     }
@@ -86,6 +92,7 @@ impl Home {
                 let wires = match kind {
                     Network::Loopback => None,
                     Network::Wired => Some(Wires::make(descriptor.as_fd())?),
+                    Network::Proxied => Wires::listen()?,
                 };
                 Ok(Namespace { descriptor, wires })
             });
@@ -105,17 +112,21 @@ impl Home {
     }
 
     /// Makes new wires for the namespace of a process that an earlier launcher started. Those of
-    /// that launcher ended with it; routes and settings stay with the namespace.
-    pub(crate) fn wire_again(&self, pidfd: &OwnedFd) -> Outcome<Wires> {
-        let kind = ThreadNameSpaceType::NETWORK;
-        rustix::thread::move_into_thread_name_spaces(pidfd.as_fd(), kind)
-            .at("enter the sandbox's network namespace")?;
+    /// that launcher ended with it; routes and settings stay with the namespace. None where somebody
+    /// still listens for what is proxied.
+    pub(crate) fn wire_again(&self, pidfd: &OwnedFd, kind: Network) -> Outcome<Option<Wires>> {
+        let network = ThreadNameSpaceType::NETWORK;
+        rustix::thread::move_into_thread_name_spaces(pidfd.as_fd(), network).at(ENTER)?;
         let made = current().at("open the sandbox's network namespace").and_then(|namespace| {
             // What would be steered here is the host's own traffic.
             if self.is(&namespace).at("look at the network namespace")? {
                 return Err(refused("the sandbox has no network namespace of its own"));
             }
-            Wires::make(namespace.as_fd())
+            match kind {
+                Network::Loopback => Ok(None),
+                Network::Wired => Wires::make(namespace.as_fd()).map(Some),
+                Network::Proxied => Wires::listen(),
+            }
         });
         self.come_back()?;
         made
@@ -157,13 +168,13 @@ fn prepare(kind: Network, without: &Without) -> io::Result<()> {
     let folder = settings()?;
     let more = match kind {
         Network::Wired if without.keeps(Defence::Echo) => SILENCE,
-        Network::Loopback | Network::Wired => &[],
+        Network::Loopback | Network::Wired | Network::Proxied => &[],
     };
     for (name, value) in SETTINGS.iter().chain(more) {
         crate::folders::write_value(folder.as_fd(), name, value)?;
     }
     match kind {
-        Network::Loopback => Ok(()),
+        Network::Loopback | Network::Proxied => Ok(()),
         Network::Wired => {
             netlink::make_all_local()?;
             netlink::add_addresses(OWN, OWN_SIX)

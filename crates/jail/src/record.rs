@@ -79,6 +79,7 @@ impl Record {
         let network = match self.network {
             Network::Loopback => "loopback",
             Network::Wired => "wired",
+            Network::Proxied => "proxied",
         };
         let mut lines = vec![
             HEAD.to_owned(),
@@ -138,6 +139,7 @@ impl Record {
             },
             network: match get("network") {
                 Some("wired") => Network::Wired,
+                Some("proxied") => Network::Proxied,
                 // Records were written before there was anything else.
                 Some("loopback") | None => Network::Loopback,
                 Some(_) => return None,

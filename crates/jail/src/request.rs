@@ -45,8 +45,7 @@ pub enum Request {
         /// Which.
         sandbox: String,
     },
-    /// The descriptors of a sandbox that runs. A wired one that an earlier launcher started gets
-    /// new wires. Answer: [`Answer::Started`].
+    /// The descriptors of a sandbox that runs. One that an earlier launcher started gets new wires. Answer: [`Answer::Started`].
     Watch {
         /// Which.
         sandbox: String,
@@ -114,8 +113,11 @@ pub enum LayerPlace {
 pub enum Network {
     /// Its own loopback interface, and nothing else.
     Loopback,
-    /// Whatever it connects to lands in a socket that the network process accepts from.
+    /// Whatever it connects to lands in a socket that the network process accepts from. On a host
+    /// that cannot do that it is [`Network::Proxied`].
     Wired,
+    /// Its own loopback interface, and on that a proxy that the network process serves.
+    Proxied,
 }
 
 /// Ceilings of one sandbox.
@@ -141,10 +143,11 @@ pub enum Answer {
     /// It is done.
     Done,
     /// The sandbox runs. A pidfd of its first process comes along; for a wired one two more, the
-    /// TCP socket that gets its connections and the UDP socket that gets its questions for names.
-    /// Neither blocks, and the launcher keeps both until the sandbox ends.
+    /// TCP socket that gets its connections and the UDP socket that gets its questions for names; for
+    /// a proxied one the former, unless somebody still has that of an earlier launcher. Neither
+    /// blocks, and the launcher keeps both until the sandbox ends.
     Started(Started),
-    /// The wires of a wired sandbox that is on its way, as in [`Answer::Started`], which follows with
+    /// The wires of a sandbox that is on its way, as in [`Answer::Started`], which follows with
     /// the same number. Nothing leaves the sandbox before somebody serves them.
     Wired,
     /// What this host can enforce.

@@ -72,7 +72,7 @@ pub(crate) fn start(id: &SandboxId, spec: &Spec) -> request::Start {
     }
 }
 
-/// What network a policy needs.
+/// What network a policy needs. The launcher makes a proxied one where it can make no wired one.
 fn network(policy: &Policy) -> request::Network {
     match policy {
         Policy::None => request::Network::Loopback,
@@ -105,6 +105,7 @@ fn mechanism(word: &str) -> Result<Mechanism> {
         "sampled" => Ok(Mechanism::Sampled),
         "kernel" => Ok(Mechanism::Kernel),
         "sk_lookup" => Ok(Mechanism::SkLookup),
+        "proxy" => Ok(Mechanism::Proxy),
         "none" => Ok(Mechanism::None),
         _ => Err(unexpected()),
     }

@@ -98,11 +98,11 @@ impl Network {
         sandbox: &SandboxId,
         terms: &Terms,
         secrets: Vec<Guarded>,
-        Wires { listener, resolver }: Wires,
+        wires: Wires,
     ) -> Result<()> {
         let terms = self.note(sandbox, terms).0;
         let request = Request::Serve { sandbox: sandbox.clone(), terms, secrets };
-        match self.ask(request, vec![listener, resolver]).await? {
+        match self.ask(request, wires.into_sockets()).await? {
             Answer::Done => Ok(()),
             Answer::Failed(why) => Err(Error::unavailable(format!(
                 "the network of sandbox `{sandbox}` is not served: {why}"

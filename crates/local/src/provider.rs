@@ -46,6 +46,8 @@ mod limit {
     pub(super) const IMPORT: Duration = Duration::from_secs(3_600);
 }
 
+/// Between two attempts to have a sandbox served whose port somebody else has.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Between two attempts to learn about a death.
 const PAUSE: Duration = Duration::from_millis(25);
 /// How long the launcher may take to see that a process ended.
@@ -78,7 +80,9 @@ impl Local {
     /// Never ends.
     pub async fn keep_network(&self) {
         let mut launchers = self.launcher.count();
+        let mut left = Vec::new();
         loop {
+            let mut due = None;
             tokio::select! {
                 () = self.network.started() => opener::connect(&self.network, &self.opener).await,
                 () = self.opener.started() => {
@@ -90,13 +94,26 @@ impl Local {
                 changed = launchers.changed() => if changed.is_err() {
                     return std::future::pending().await;
                 },
+                () = sleep(AGAIN), if !left.is_empty() => due = Some(std::mem::take(&mut left)),
             }
-            for (id, terms) in self.network.expected() {
-                if let Err(error) = self.serve(&id, &terms).await {
-                    tracing::warn!(sandbox = %id, %error, "a sandbox is without its network");
-                }
+            left = self.serve_all(due.as_deref()).await;
+        }
+    }
+
+    /// Has every sandbox served that is to be, or those of them that are `due`. Gives those that
+    /// are not.
+    async fn serve_all(&self, due: Option<&[SandboxId]>) -> Vec<SandboxId> {
+        let mut left = Vec::new();
+        for (id, terms) in self.network.expected() {
+            if due.is_some_and(|due| !due.contains(&id)) {
+                continue;
+            }
+            if let Err(error) = self.serve(&id, &terms).await {
+                tracing::warn!(sandbox = %id, %error, "a sandbox is without its network");
+                left.push(id);
             }
         }
+        left
     }
 
     /// Has a sandbox that runs served, with the sockets that its launcher has now.
@@ -115,8 +132,10 @@ impl Local {
     /// The wires of a sandbox that runs; none for one that is not wired.
     async fn wires(&self, id: &SandboxId) -> Result<Option<Wires>> {
         let launcher = *self.launcher.count().borrow();
-        if let Some(wires) = self.watches.take_wires(id, launcher) {
-            return Ok(Some(wires));
+        match self.watches.take_wires(id, launcher) {
+            // Whoever had it then may have it no more.
+            Some(Wires::Held) | None => {}
+            Some(wires) => return Ok(Some(wires)),
         }
         let request = Request::Watch { sandbox: id.as_str().to_owned() };
         let reply = self.launcher.ask(request, limit::LOOK).await?;

@@ -5,6 +5,8 @@
 //!     │
 //!     ├─▶ the resolver ─▶ dns
 //!     │
+//!     ├─▶ the proxy ─▶ heard ─┐
+//!     │                       ▼
 //!     └─▶ name or address ─▶ judged ─▶ looked at ─▶ connected ─▶ carried ─▶ entry
 //!                              │          │                        │
 //!                              └──────────┴──▶ refused             └─▶ cut, when the policy changes
@@ -15,7 +17,9 @@
 mod carry;
 mod dial;
 mod entry;
+mod greet;
 mod opened;
+mod seen;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -34,6 +38,7 @@ use crate::relay::{self, Pace};
 use crate::sandbox::Sandbox;
 use crate::upstream::Upstream;
 
+use self::carry::Caller;
 use self::dial::Dial;
 use self::entry::{Asked, Entry};
 
@@ -58,6 +63,8 @@ struct Shared {
 enum Task {
     /// It goes to the resolver.
     Resolve,
+    /// Its client is heard, and then it is carried.
+    Greet,
     /// It is carried.
     Carry(Entry),
     /// It is reset, judged so for this reason.
@@ -66,17 +73,33 @@ enum Task {
 
 /// Takes the connections of a sandbox until it is dropped, and they with it.
 pub(crate) async fn serve(listener: TcpListener, sandbox: Arc<Sandbox>, upstream: Arc<Upstream>) {
-    let dial = Dial::new(Arc::clone(&upstream));
-    let shared = Shared { sandbox, upstream, dial, pace: Arc::default() };
-    take(listener, Arc::new(shared), TcpStream::local_addr).await;
+    // Every address is local in the sandbox's namespace.
+    let asked = |stream: &TcpStream| stream.local_addr().map(Some);
+    take(listener, Shared::new(sandbox, upstream), asked).await;
 }
 
-/// Takes connections. `asked` says where one was meant to go: the address that it was accepted
-/// on, since every address is local in the sandbox's namespace.
+/// Takes those of a sandbox whose listener is a proxy.
+pub(crate) async fn serve_proxy(
+    listener: TcpListener,
+    sandbox: Arc<Sandbox>,
+    upstream: Arc<Upstream>,
+) {
+    take(listener, Shared::new(sandbox, upstream), |_| Ok(None)).await;
+}
+
+impl Shared {
+    fn new(sandbox: Arc<Sandbox>, upstream: Arc<Upstream>) -> Arc<Self> {
+        let dial = Dial::new(Arc::clone(&upstream));
+        Arc::new(Self { sandbox, upstream, dial, pace: Arc::default() })
+    }
+}
+
+/// Takes connections. `asked` says where one was meant to go, which is the address that it was
+/// accepted on; none where its client will say it.
 async fn take(
     listener: TcpListener,
     shared: Arc<Shared>,
-    asked: impl Fn(&TcpStream) -> io::Result<SocketAddr>,
+    asked: impl Fn(&TcpStream) -> io::Result<Option<SocketAddr>>,
 ) {
     let mut tasks = JoinSet::new();
     loop {
@@ -100,25 +123,26 @@ async fn take(
 }
 
 /// Decides what is done with a connection when so many others are open.
-fn sort(shared: &Shared, to: SocketAddr, open: usize) -> Task {
+fn sort(shared: &Shared, to: Option<SocketAddr>, open: usize) -> Task {
     let sandbox = &shared.sandbox;
-    let (address, port) = (to.ip().to_canonical(), to.port());
     let entry = |asked| Entry::new(sandbox, &shared.pace, asked);
-    let plain = Asked { name: None, address: Some(address), port };
-    let named = || match sandbox.names.meaning(address) {
-        Meaning::Name(name) => Asked { name: Some(name), address: None, port },
-        Meaning::Address(_) | Meaning::Nothing => plain.clone(),
+    let Some(to) = to else {
+        return match ceiling(sandbox, open) {
+            Some(why) => Task::Drop(entry(Asked::NOBODY), Judgement::Exceeded, why),
+            None => Task::Greet,
+        };
     };
-    let rules = sandbox.rules();
-    let most = rules.allowance.connections;
-    if reached(address).is_loopback() && rules.without.keeps(Defence::Straight) {
+    let (address, port) = (to.ip().to_canonical(), to.port());
+    let plain = Asked { name: None, address: Some(address), port };
+    if reached(address).is_loopback() && sandbox.rules().without.keeps(Defence::Straight) {
         return Task::Drop(entry(plain), Judgement::Refused, "it went to the listener itself");
     }
-    if open >= usize::try_from(most).unwrap_or(usize::MAX) {
-        return Task::Drop(entry(named()), Judgement::Exceeded, CROWDED);
-    }
-    if relay::is_spent(sandbox) {
-        return Task::Drop(entry(named()), Judgement::Exceeded, relay::SPENT);
+    if let Some(why) = ceiling(sandbox, open) {
+        let asked = match sandbox.names.meaning(address) {
+            Meaning::Name(name) => Asked { name: Some(name), address: None, port },
+            Meaning::Address(_) | Meaning::Nothing => plain,
+        };
+        return Task::Drop(entry(asked), Judgement::Exceeded, why);
     }
     if (address, port) == (IpAddr::V4(RESOLVER), RESOLVER_PORT) {
         return Task::Resolve;
@@ -130,10 +154,20 @@ fn sort(shared: &Shared, to: SocketAddr, open: usize) -> Task {
     }
 }
 
+/// The ceiling that one more connection would pass.
+fn ceiling(sandbox: &Sandbox, open: usize) -> Option<&'static str> {
+    let most = sandbox.rules.borrow().allowance.connections;
+    if open >= usize::try_from(most).unwrap_or(usize::MAX) {
+        return Some(CROWDED);
+    }
+    relay::is_spent(sandbox).then_some(relay::SPENT)
+}
+
 async fn perform(shared: Arc<Shared>, stream: TcpStream, task: Task) {
     match task {
         Task::Resolve => resolve(&shared, stream).await,
-        Task::Carry(entry) => carry::carry(&shared, &entry, stream).await,
+        Task::Greet => greet::greet(&shared, stream).await,
+        Task::Carry(entry) => carry::carry(&shared, &entry, Caller::steered(stream)).await,
         Task::Drop(..) => {}
     }
 }

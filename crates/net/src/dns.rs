@@ -29,6 +29,7 @@ use self::message::{MOST_BYTES, Transport};
 use crate::sandbox::Sandbox;
 use crate::upstream::Upstream;
 
+pub(crate) use self::answer::admit;
 pub(crate) use self::limits::Limits;
 
 /// How long nothing is read from a sandbox that asks far too much.

@@ -130,11 +130,21 @@ impl First {
         wait: Duration,
         judge: impl Fn(&[u8]) -> Sight,
     ) -> Result<Sight, Silence> {
+        let known = |bytes: &[u8]| Some(judge(bytes)).filter(|sight| *sight != Sight::More);
+        self.until(client, wait, known).await
+    }
+
+    /// Reads until `judge` says what there is.
+    pub(crate) async fn until<T>(
+        &mut self,
+        client: &TcpStream,
+        wait: Duration,
+        judge: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<T, Silence> {
         let mut end = Instant::now() + wait;
         loop {
-            let sight = judge(&self.bytes);
-            if sight != Sight::More {
-                return Ok(sight);
+            if let Some(known) = judge(&self.bytes) {
+                return Ok(known);
             }
             match timeout_at(end, self.read(client)).await {
                 Ok(Ok(0) | Err(_)) => return Err(Silence::Ended),

@@ -3,7 +3,9 @@
 //!
 //! A sandbox has no way out but two sockets that live in its network namespace and are served
 //! here: one takes every TCP connection, whatever its destination, the other one is the sandbox's
-//! resolver. The launcher made them; the daemon says whose they are and under which policy.
+//! resolver. The launcher made them; the daemon says whose they are and under which policy. Where
+//! connections cannot be given to one socket, there is a proxy instead of both (`proxy`), and its
+//! clients say where they want to go.
 //!
 //! ```text
 //! program ──look-up──▶ dns ──▶ upstream          names: one synthetic address for each name
@@ -25,6 +27,7 @@ mod inspect;
 mod journal;
 mod names;
 mod opening;
+mod proxy;
 mod refusal;
 mod relay;
 mod sandbox;

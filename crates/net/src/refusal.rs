@@ -66,9 +66,14 @@ pub(crate) async fn tell(client: &TcpStream, mut first: First, refusal: &Refusal
             return relay::reset(client);
         }
     };
-    // All of it fits into the buffer of a socket that nothing was written to.
-    match client.try_write(&answer) {
-        Ok(written) if written == answer.len() => close(client).await,
+    farewell(client, &answer).await;
+}
+
+/// Says a last word to a client, if there is one, and ends its connection.
+pub(crate) async fn farewell(client: &TcpStream, answer: &[u8]) {
+    // All of it fits into the buffer of a socket that little was written to.
+    match client.try_write(answer) {
+        Ok(written) if written == answer.len() && written > 0 => close(client).await,
         Ok(_) | Err(_) => relay::reset(client),
     }
 }

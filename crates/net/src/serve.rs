@@ -137,14 +137,20 @@ impl Served {
     }
 
     fn add(&mut self, sockets: Vec<OwnedFd>) -> io::Result<()> {
-        let [listener, resolver] = <[OwnedFd; 2]>::try_from(sockets)
-            .map_err(|_| io::Error::other("a socket of the sandbox is missing"))?;
-        let listener = TcpListener::from_std(listener.into())?;
-        let resolver = UdpSocket::from_std(resolver.into())?;
         let Self { sandbox, upstream, tasks, .. } = self;
+        let (sandbox, upstream) = (sandbox.clone(), upstream.clone());
+        let mut sockets = sockets.into_iter();
+        let missing = || io::Error::other("a socket of the sandbox is missing");
+        let listener = TcpListener::from_std(sockets.next().ok_or_else(missing)?.into())?;
         let mut pair = JoinSet::new();
-        pair.spawn(accept::serve(listener, sandbox.clone(), upstream.clone()));
-        pair.spawn(dns::serve_datagrams(resolver, sandbox.clone(), upstream.clone()));
+        match sockets.next() {
+            Some(resolver) => {
+                let resolver = UdpSocket::from_std(resolver.into())?;
+                pair.spawn(accept::serve(listener, sandbox.clone(), upstream.clone()));
+                pair.spawn(dns::serve_datagrams(resolver, sandbox, upstream));
+            }
+            None => drop(pair.spawn(accept::serve_proxy(listener, sandbox, upstream))),
+        }
         if tasks.len() >= MOST_PAIRS {
             tasks.pop_front();
         }

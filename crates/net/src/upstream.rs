@@ -96,6 +96,11 @@ impl Upstream {
         found.outcome
     }
 
+    /// Whether a look-up of a name would ask nobody.
+    pub(crate) fn knows(&self, name: &DomainName) -> bool {
+        self.cache.get(name, Instant::now()).is_some()
+    }
+
     async fn ask(&self, name: &DomainName) -> Finding {
         let Ok(_place) = self.places.acquire().await else { return Finding::NO_ANSWER };
         // The final dot keeps the resolver from trying anything else.

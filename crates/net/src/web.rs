@@ -44,6 +44,15 @@ const HEAD: Duration = Duration::from_secs(60);
 type Body = Either<Incoming, Full<Bytes>>;
 type Refuse<'a> = &'a (dyn Fn(&str) -> Refusal + Send + Sync);
 
+/// How many requests a connection carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turns {
+    /// As many as come.
+    Many,
+    /// One: the next one of a client of a proxy may be for another site.
+    One,
+}
+
 /// One connection between a client and its site.
 struct Visit<'a> {
     site: Site,
@@ -62,7 +71,7 @@ struct Visit<'a> {
 /// Carries requests until one side ends. Why one of them was refused, if one was: it is answered,
 /// and the last one.
 pub(crate) async fn serve(
-    site: Site,
+    (site, turns): (Site, Turns),
     secrets: Arc<[Guarded]>,
     (client, server): (Stream, Stream),
     refuse: Refuse<'_>,
@@ -82,6 +91,7 @@ pub(crate) async fn serve(
     let mut builder = server::Builder::new();
     builder.max_buf_size(BUFFER).preserve_header_case(true).auto_date_header(false);
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    builder.keep_alive(turns == Turns::Many);
     let service = service_fn(|request| answer(&visit, request));
     let mut downstream =
         pin!(builder.serve_connection(TokioIo::new(client), service).with_upgrades());

@@ -3,7 +3,7 @@
 //! what to look at.
 
 mod apt;
-mod cargo;
+pub(super) mod cargo;
 
 use anyhow::{Result, ensure};
 
@@ -14,40 +14,40 @@ use super::world::{Authority, World, place};
 /// Where the authority's file lies inside.
 const FILE: &str = "/tmp/authority.pem";
 /// Package registries and git hosts, with what `limited` leaves out.
-const WIDER: Policy =
+pub(super) const WIDER: Policy =
     Policy::Custom(&["allow github.com:80", "allow github.com:443", "allow *.allowed.example"]);
 
 /// One client: what it is told to a shell, and what must be there afterwards.
-struct Client {
-    name: &'static str,
-    script: &'static str,
-    printed: &'static str,
+pub(super) struct Client {
+    pub(super) name: &'static str,
+    pub(super) script: &'static str,
+    pub(super) printed: &'static str,
 }
 
-const PIP: Client = Client {
+pub(super) const PIP: Client = Client {
     name: "pip",
     script: "/usr/bin/python3 -m pip --isolated --disable-pip-version-check install --no-cache-dir \
              --quiet --retries 1 --target pip infield-probe && \
              PYTHONPATH=pip /usr/bin/python3 -c 'import infield_probe; print(infield_probe.MOTTO)'",
     printed: "probed",
 };
-const NPM: Client = Client {
+pub(super) const NPM: Client = Client {
     name: "npm",
     script: "mkdir npm && cd npm && echo '{}' > package.json && npm install --no-audit --no-fund \
              --fetch-retries=0 --loglevel=error infield-probe && node -p 'require(\"infield-probe\")'",
     printed: "probed",
 };
-const GIT: Client = Client {
+pub(super) const GIT: Client = Client {
     name: "git",
     script: "git clone --quiet https://github.com/team/probe.git git && cat git/README.md",
     printed: "probed",
 };
-const PLAIN_GIT: Client = Client {
+pub(super) const PLAIN_GIT: Client = Client {
     name: "git over http",
     script: "git clone --quiet http://github.com/team/probe.git plain && cat plain/README.md",
     printed: "probed",
 };
-const CURL: Client = Client {
+pub(super) const CURL: Client = Client {
     name: "curl",
     script: "curl -sS https://www.allowed.example/ && curl -sS http://www.allowed.example/",
     printed: "as www.allowed.example",
@@ -55,7 +55,7 @@ const CURL: Client = Client {
 
 impl Product {
     /// Runs a client, and gives what it printed and whether it ended well.
-    fn client(&self, sandbox: &str, client: &Client) -> Result<(bool, String)> {
+    pub(super) fn client(&self, sandbox: &str, client: &Client) -> Result<(bool, String)> {
         let mut words = vec!["exec".to_owned(), "--timeout=60s".to_owned()];
         let trust = Authority::variables(FILE);
         words.extend(trust.map(|(name, value)| format!("--env={name}={value}")));
@@ -68,21 +68,26 @@ impl Product {
     }
 
     /// A sandbox that trusts the world's authority where clients are told to.
-    fn trusting(&self, name: &str, policy: Policy) -> Result<()> {
+    pub(super) fn trusting(&self, name: &str, policy: Policy) -> Result<()> {
         self.create(name, policy)?;
-        let file = self.world().authority().file().to_string_lossy().into_owned();
+        let file = self.trust().to_string_lossy().into_owned();
         self.run(&["cp", &file, &format!("{name}:{FILE}")]).map(drop)
     }
 }
 
-fn check_works(product: &Product, sandbox: &str, client: &Client) -> Result<()> {
+pub(super) fn check_works(product: &Product, sandbox: &str, client: &Client) -> Result<()> {
     let (is_well, said) = product.client(sandbox, client)?;
     ensure!(is_well && said.contains(client.printed), "{}: {said}", client.name);
     Ok(())
 }
 
 /// It fails, and what it prints has one of these words in it.
-fn check_fails(product: &Product, sandbox: &str, client: &Client, words: &[&str]) -> Result<()> {
+pub(super) fn check_fails(
+    product: &Product,
+    sandbox: &str,
+    client: &Client,
+    words: &[&str],
+) -> Result<()> {
     let (is_well, said) = product.client(sandbox, client)?;
     ensure!(!is_well && !said.contains(client.printed), "{} works: {said}", client.name);
     ensure!(words.iter().any(|word| said.contains(word)), "{}: {said}", client.name);

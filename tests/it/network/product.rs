@@ -23,12 +23,23 @@ const PROGRAM: &str = "--timeout=60s";
 pub(crate) struct Product {
     server: Server,
     world: Arc<World>,
+    /// The world's authority, in a file that its user may read.
+    trust: PathBuf,
 }
 
 impl Product {
     /// Starts it.
     pub(crate) fn start(world: Arc<World>) -> Result<Self> {
         Self::start_at(Home::new()?, world)
+    }
+
+    /// Starts one of an ordinary user.
+    pub(crate) fn of_user(world: Arc<World>, user: u32) -> Result<Self> {
+        let home = Home::of_user(user)?;
+        // The world's own files are root's alone.
+        let trust = home.path().with_file_name("trust.pem");
+        std::fs::write(&trust, world.authority().pem())?;
+        Self::start_with(home, world, trust)
     }
 
     /// Starts one that leaves out walls, by their words with commas between them.
@@ -42,33 +53,39 @@ impl Product {
     }
 
     fn start_at(home: Home, world: Arc<World>) -> Result<Self> {
+        let trust = world.authority().file().to_owned();
+        Self::start_with(home, world, trust)
+    }
+
+    fn start_with(home: Home, world: Arc<World>, trust: PathBuf) -> Result<Self> {
         let home = home.within(world.host().entry());
-        let options = options(&world)?;
+        let options = options(&world, &trust)?;
         let server = Server::start_at(home, &options.each_ref().map(String::as_str))?;
-        Ok(Self { server, world })
+        Ok(Self { server, world, trust })
     }
 
     /// Starts it with its log in a file.
     pub(crate) fn logging(world: Arc<World>, log: &Path) -> Result<Self> {
         let home = Home::new()?.within(world.host().entry());
-        let options = options(&world)?;
+        let trust = world.authority().file().to_owned();
+        let options = options(&world, &trust)?;
         let file = std::fs::File::create(log)?;
         let server = Server::start_by(home, |mut serve| {
             serve.args(&options).stderr(file);
             serve
         })?;
-        Ok(Self { server, world })
+        Ok(Self { server, world, trust })
     }
 
     /// Ends it and starts it again. Sandboxes go on.
     pub(crate) fn restart(&mut self) -> Result<()> {
-        let options = options(&self.world)?;
+        let options = options(&self.world, &self.trust)?;
         self.server.restart(&options.each_ref().map(String::as_str))
     }
 
     /// Kills the first process, without which the others end, and starts another.
     pub(crate) fn revive(&mut self) -> Result<()> {
-        let options = options(&self.world)?;
+        let options = options(&self.world, &self.trust)?;
         self.server.revive(&options.each_ref().map(String::as_str))
     }
 
@@ -87,6 +104,34 @@ impl Product {
     /// The world around it.
     pub(crate) fn world(&self) -> &World {
         &self.world
+    }
+
+    /// A program of an attempt as it connects in a sandbox of this product.
+    pub(crate) fn fitting(&self, program: &str) -> Result<String> {
+        ensure!(program.contains(STRAIGHT), "it connects in its own way");
+        let way = if self.is_proxied() { PROXIED } else { STRAIGHT };
+        Ok(program.replacen(STRAIGHT, way, 1))
+    }
+
+    /// The file with the world's authority.
+    pub(crate) fn trust(&self) -> &Path {
+        &self.trust
+    }
+
+    /// A file that its user may read, with what is in this one.
+    pub(crate) fn readable(&self, file: &Path) -> Result<PathBuf> {
+        if !self.is_proxied() {
+            return Ok(file.to_owned());
+        }
+        let name = file.file_name().context("a file has a name")?;
+        let copy = self.trust.with_file_name(name);
+        std::fs::copy(file, &copy)?;
+        Ok(copy)
+    }
+
+    /// Whether programs inside reach the network through a proxy alone.
+    pub(crate) fn is_proxied(&self) -> bool {
+        self.server.home.user().is_some()
     }
 
     /// Its home.
@@ -143,7 +188,7 @@ impl Product {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("the binary is not built")?;
         let mut stdin = child.stdin.take().context("no standard input")?;
-        stdin.write_all(program.as_bytes())?;
+        stdin.write_all(self.fitting(program)?.as_bytes())?;
         drop(stdin);
         let output = child.wait_with_output()?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -176,9 +221,13 @@ impl Product {
     }
 }
 
+/// How programs of attempts connect, and how where there is a proxy alone.
+const STRAIGHT: &str = "    return socket.create_connection((host, port), SECONDS)\n";
+const PROXIED: &str = "    return through(13986, host, port)\n";
+
 /// What it is told.
-fn options(world: &World) -> Result<[String; 4]> {
-    let trust = world.authority().file().to_string_lossy().into_owned();
+fn options(world: &World, trust: &Path) -> Result<[String; 4]> {
+    let trust = trust.to_string_lossy().into_owned();
     let resolver = world.resolver()?.to_string();
     Ok(["--resolver".to_owned(), resolver, "--trust".to_owned(), trust])
 }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use infield_domain::isolation::{Control, Host, Mechanism, Verdict};
+use infield_domain::network::proxy;
 use infield_domain::{Error, Result};
 
 use super::info::mechanism_word;
@@ -70,7 +71,11 @@ fn render(host: &Host) -> String {
         let mechanism = host.enforcement.0.get(&control).copied().unwrap_or(Mechanism::None);
         let style = if mechanism == Mechanism::None { WEAK } else { anstyle::Style::new() };
         let name = control.as_str().replace('_', " ");
-        held.styled([(name, FAINT), (mechanism_word(mechanism).to_owned(), style)]);
+        let word = match mechanism {
+            Mechanism::Proxy => format!("{}: {}", mechanism_word(mechanism), proxy::NOTE),
+            other => mechanism_word(other).to_owned(),
+        };
+        held.styled([(name, FAINT), (word, style)]);
     }
     text.push_str(&held.render());
     text.push_str(&format!("\n{HEADING}What fits, by what runs out{HEADING:#}\n"));

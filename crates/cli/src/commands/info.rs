@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use infield_domain::isolation::{Control, Enforcement, Mechanism};
 use infield_domain::lifecycle::Reason;
-use infield_domain::network::Traffic;
+use infield_domain::network::{Traffic, proxy};
 use infield_domain::{ImageName, Result};
 use infield_rest::wire::{Inspection, Sandbox, Usage};
 
@@ -74,7 +74,7 @@ fn lines(sandbox: &Sandbox) -> Table {
     table.pair("image", sandbox.image.clone());
     table.pair("language", sandbox.language.clone());
     table.pair("user", format!("{} in {}", sandbox.user, sandbox.working_directory));
-    table.pair("network", sandbox.network.clone());
+    table.pair("network", describe_network(sandbox));
     for rule in &sandbox.network_rules {
         table.pair("", rule.clone());
     }
@@ -118,6 +118,12 @@ fn reason_words(reason: Reason) -> &'static str {
         Reason::HostRestart => "the host started anew",
         Reason::Fault => "fault",
     }
+}
+
+fn describe_network(sandbox: &Sandbox) -> String {
+    let network = sandbox.network.clone();
+    let is_proxied = sandbox.enforcement.as_ref().is_some_and(Enforcement::is_proxied);
+    if is_proxied { format!("{network}, {}", proxy::NOTE) } else { network }
 }
 
 fn describe_host_image(sandbox: &Sandbox) -> String {
@@ -206,6 +212,7 @@ pub(crate) fn mechanism_word(mechanism: Mechanism) -> &'static str {
         Mechanism::Sampled => "sampled",
         Mechanism::Kernel => "kernel",
         Mechanism::SkLookup => "sk_lookup",
+        Mechanism::Proxy => "proxy",
         Mechanism::None => "nothing",
     }
 }

@@ -255,10 +255,8 @@ fn sockets(first: Option<OwnedFd>) -> (mpsc::Sender<OwnedFd>, mpsc::Receiver<Own
 }
 
 fn settings(setup: &Setup) -> infield_engine::Settings {
-    // Without root's privileges a sandbox has no way out that could be held, so none is the rule.
-    let can = if setup.account.is_some() { Policy::Limited } else { Policy::None };
     infield_engine::Settings {
-        network: setup.networking.standard.clone().unwrap_or(can),
+        network: setup.networking.standard.clone().unwrap_or(Policy::Limited),
         allowance: setup.networking.allowance,
         limited: setup.networking.limited.clone().into(),
         checks: vec![setup.key_check.clone()],

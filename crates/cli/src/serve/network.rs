@@ -26,5 +26,9 @@ fn work() -> Result<()> {
     account::give_up(told.account).map_err(|errno| {
         Error::internal("the network process cannot give up its privileges").with_source(errno)
     })?;
+    // An ordinary user's has the account that all of the user's files belong to.
+    infield_jail::confine_to_network().map_err(|error| {
+        Error::internal("the network process cannot be confined").with_source(error)
+    })?;
     infield_net::run(daemon, keeper).map_err(failed)
 }

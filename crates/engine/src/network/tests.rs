@@ -173,4 +173,8 @@ async fn whoever_met_a_ceiling_learns_how_to_raise_it() {
         "{said}"
     );
     assert_eq!(crate::refused_sentence(&sandbox, &[]), None);
+    let odd = connection("evil.example", Judgement::Refused);
+    let odd = Connection { name: None, address: None, reason: "its request is odd".into(), ..odd };
+    let said = crate::refused_sentence(&sandbox, &[odd]).expect("said");
+    assert_eq!(said, "A request to the sandbox's proxy was refused: its request is odd.");
 }

@@ -36,7 +36,7 @@ async fn a_sandbox_has_a_placeholder_and_never_the_value() {
     let sandbox = made.expect("made");
     let [grant] = &sandbox.spec.secrets[..] else { panic!("{:?}", sandbox.spec.secrets) };
     assert_eq!(grant.variable, "GH_TOKEN");
-    let variables = environment(&sandbox.spec);
+    let variables = environment(&sandbox);
     assert_eq!(variables["GH_TOKEN"], grant.placeholder.as_str());
     assert_eq!(variables["SSL_CERT_FILE"], trust::BUNDLE);
     let given = f.provider.given(&sandbox.id);
@@ -45,11 +45,27 @@ async fn a_sandbox_has_a_placeholder_and_never_the_value() {
     let other = f.engine.create_sandbox(&f.who, with_secrets("b", &["TOKEN"])).await.expect("made");
     assert_ne!(other.spec.secrets[0].placeholder, grant.placeholder);
     let plain = f.create("c").await;
-    assert_eq!(environment(&plain.spec), BTreeMap::new());
+    assert_eq!(environment(&plain), BTreeMap::new());
     let list = ListAudit { subject: None, who: None, action: None, limit: 100, cursor: None };
     let audit = f.engine.list_audit(&f.who, list).await.expect("read");
     assert!(audit.items.iter().any(|record| record.action == "secret.set"));
     assert!(!format!("{audit:?}{sandbox:?}{kept:?}").contains(VALUE));
+}
+
+#[tokio::test]
+async fn commands_are_told_of_a_proxy_where_there_is_one() {
+    use infield_domain::isolation::{Control, Enforcement, Mechanism};
+    let f = fixture().await;
+    let mut sandbox = f.create("a").await;
+    for (mechanism, expected) in [(Mechanism::SkLookup, None), (Mechanism::Proxy, Some(proxy::URL))]
+    {
+        sandbox.enforcement = Some(Enforcement([(Control::Egress, mechanism)].into()));
+        let variables = environment(&sandbox);
+        assert_eq!(variables.get("https_proxy").map(String::as_str), expected);
+        assert_eq!(variables.contains_key("NO_PROXY"), expected.is_some());
+    }
+    sandbox.spec.environment.insert("HTTPS_PROXY".to_owned(), "http://other:1".to_owned());
+    assert_eq!(environment(&sandbox)["HTTPS_PROXY"], "http://other:1", "its own come first");
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ use crate::failure::{At, Outcome, refused, unsupported};
 use crate::folders::Folders;
 use crate::ids::{Allotment, IdBlock};
 use crate::maps::{self, Map};
+use crate::network::Wires;
 use crate::owner;
 use crate::plan::IdShape;
 use crate::request::{Enforced, LayerPlace, Network};
@@ -173,6 +174,29 @@ impl Host {
         maps::mapped_clone(directory, path, Some(map), flags)
     }
 
+    /// The network of a sandbox for which this one is asked.
+    pub(crate) fn network(&self, asked: Network) -> Network {
+        match (asked, &self.steering) {
+            (Network::Wired, Err(_)) => Network::Proxied,
+            (Network::Loopback | Network::Wired | Network::Proxied, _) => asked,
+        }
+    }
+
+    /// Makes wires for a sandbox that runs and for which this launcher has none. None where somebody
+    /// still listens for what is proxied.
+    pub(super) fn wire(&self, pidfd: &OwnedFd, kind: Network) -> Outcome<Option<Wires>> {
+        match (&self.ranges, kind) {
+            (_, Network::Loopback) => Ok(None),
+            (Some(ranges), _) => ranges.network.wire_again(pidfd, kind),
+            (None, Network::Proxied) => network::visit(pidfd),
+            // An earlier launcher, with root's privileges, started it.
+            (None, Network::Wired) => Err(unsupported(
+                "this launcher cannot steer a sandbox's connections",
+                "run `infield serve` as root again, or start the sandbox anew",
+            )),
+        }
+    }
+
     /// What enforces each control for a sandbox whose layer is at `place`.
     pub(crate) fn enforced(&self, place: LayerPlace, network: Network) -> Vec<Enforced> {
         let keeps =
@@ -194,6 +218,7 @@ impl Host {
             (Network::Loopback, _) => "kernel",
             (Network::Wired, Ok(())) => "sk_lookup",
             (Network::Wired, Err(_)) => "none",
+            (Network::Proxied, _) => "proxy",
         };
         [
             (
@@ -231,10 +256,7 @@ impl Host {
 /// Whether a namespace can be wired, by making one.
 fn steering(ranges: Option<&Ranges>, without: &Without) -> Outcome<()> {
     let ranges = ranges.ok_or_else(|| {
-        unsupported(
-            "a network policy needs a launcher with root's privileges",
-            "run `infield serve` as root, or create the sandbox without a network",
-        )
+        unsupported("an ordinary user cannot steer connections", "run `infield serve` as root")
     })?;
     if !without.keeps(Defence::NetworkNamespace) {
         return Err(refused("a sandbox without a network namespace cannot be wired"));
@@ -247,7 +269,7 @@ fn steering(ranges: Option<&Ranges>, without: &Without) -> Outcome<()> {
     })
 }
 
-/// Each sandbox that runs costs a descriptor, a wired one four.
+/// Each sandbox that runs costs a descriptor, a proxied one two, a wired one four.
 fn raise_open_files() -> std::io::Result<()> {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };

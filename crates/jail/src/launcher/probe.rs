@@ -17,7 +17,8 @@ const FOR_EACH_CONNECTION: u64 = 2;
 impl Launcher {
     /// The report for `infield doctor`.
     pub(super) fn probe(&self) -> HostReport {
-        let enforced = self.host.enforced(LayerPlace::Memory, Network::Wired);
+        let network = self.host.network(Network::Wired);
+        let enforced = self.host.enforced(LayerPlace::Memory, network);
         let mut checks = vec![self.privilege(), user_namespaces(), self.landlock()];
         checks.push(self.built_in_image());
         checks.push(self.steering());
@@ -61,8 +62,8 @@ impl Launcher {
             Ok(()) => good("network policies", "the kernel steers connections".to_owned()),
             Err(failure) => weak(
                 "network policies",
-                failure.message.clone(),
-                failure.hint.as_deref().unwrap_or("create sandboxes without a network"),
+                format!("by a proxy: {}", failure.message),
+                failure.hint.as_deref().unwrap_or("run `infield serve` as root"),
             ),
         }
     }

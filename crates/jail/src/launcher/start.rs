@@ -32,6 +32,8 @@ impl Launcher {
             return self.watch(number, name);
         }
         self.started_last.clone_from(&start.sandbox);
+        let start = &Start { network: self.host.network(start.network), ..start.clone() };
+        let name = start.sandbox.as_str();
         let age = if self.sandboxes.contains_key(name) { Age::Known } else { Age::New };
         let begun = self.prepare(start).and_then(|()| self.begin(number, start, age));
         if let Err(failure) = begun {
@@ -56,19 +58,16 @@ impl Launcher {
         let running =
             running.ok_or_else(|| not_found(format!("the sandbox `{name}` does not run")))?;
         let (limits, network) = (sandbox.record.limits, sandbox.record.network);
-        if network == Network::Wired
-            && running.wires.is_none()
-            && let Some(ranges) = &self.host.ranges
-        {
-            running.wires = Some(ranges.network.wire_again(&running.pidfd)?);
+        if running.wires.is_none() {
+            running.wires = self.host.wire(&running.pidfd, network)?;
         }
         let pidfd = rustix::io::fcntl_dupfd_cloexec(&running.pidfd, 3).at("copy a pidfd")?;
         let mut descriptors = vec![pidfd];
-        if let Some(wires) = &mut running.wires {
+        if let Some(wires) = &running.wires {
             descriptors.extend(wires.copies()?);
-            if !self.host.without.keeps(Defence::Duplicates) {
-                wires.let_go()?;
-            }
+        }
+        if !self.host.without.keeps(Defence::Duplicates) {
+            running.wires = running.wires.take().map(Wires::let_go).transpose()?.flatten();
         }
         let enforced = super::inventory::enforced(&sandbox.record);
         Ok((Started { pid: running.pid, enforced, limits, network }, descriptors))
@@ -130,6 +129,10 @@ impl Launcher {
         match (network, &self.host.steering) {
             (Network::Loopback, _) | (Network::Wired, Ok(())) => Ok(()),
             (Network::Wired, Err(failure)) => Err(failure.clone()),
+            (Network::Proxied, _) if self.host.without.keeps(Defence::NetworkNamespace) => Ok(()),
+            (Network::Proxied, _) => {
+                Err(refused("a sandbox without a network namespace cannot be proxied"))
+            }
         }
     }
 
@@ -267,14 +270,27 @@ impl Launcher {
         let network = self.host.take_network(start.network)?;
         self.tell_wires(number, network.as_ref().and_then(Namespace::wires))?;
         let born = self.host.give_birth(&shape, (range, network), channel, &mut materials)?;
-        let born = self.host.limited(born, name, &start.limits)?;
+        let mut born = self.host.limited(born, name, &start.limits)?;
+        if let Err(failure) = self.wire_born(number, &mut born, start.network) {
+            born.end();
+            return Err(failure);
+        }
         Ok((born, Some(materials)))
+    }
+
+    /// Makes the wires of a first process that has made its network namespace by itself.
+    fn wire_born(&mut self, number: u64, born: &mut Born, network: Network) -> Outcome<()> {
+        if self.host.ranges.is_some() || network == Network::Loopback {
+            return Ok(());
+        }
+        born.wires = self.host.wire(&born.pidfd, network)?;
+        self.tell_wires(number, born.wires.as_ref())
     }
 
     /// Sends the wires of a sandbox on its way ahead, so that its network is served when it runs.
     fn tell_wires(&mut self, number: u64, wires: Option<&Wires>) -> Outcome<()> {
         if let Some(wires) = wires {
-            self.channel.send(number, Answer::Wired, wires.copies()?.into());
+            self.channel.send(number, Answer::Wired, wires.copies()?);
         }
         Ok(())
     }

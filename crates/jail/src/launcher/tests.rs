@@ -1,6 +1,7 @@
 //! Real starts, in a launcher of its own process. They need root and say so when it is not there.
 
 mod jail;
+mod proxied;
 mod spare;
 mod wired;
 

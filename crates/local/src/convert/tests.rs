@@ -13,8 +13,17 @@ fn enforced(control: &str, mechanism: &str) -> Enforced {
 
 #[test]
 fn every_control_and_mechanism_has_its_word() {
-    let mechanisms =
-        ["cgroup_v2", "cgroup_v1", "rlimit", "tmpfs", "sampled", "kernel", "sk_lookup", "none"];
+    let mechanisms = [
+        "cgroup_v2",
+        "cgroup_v1",
+        "rlimit",
+        "tmpfs",
+        "sampled",
+        "kernel",
+        "sk_lookup",
+        "proxy",
+        "none",
+    ];
     for mechanism in mechanisms {
         let words: Vec<_> =
             Control::ALL.iter().map(|control| enforced(control.as_str(), mechanism)).collect();

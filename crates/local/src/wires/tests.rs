@@ -27,12 +27,16 @@ fn check(reply: Reply, expected: Option<bool>) {
 fn an_answer_brings_what_its_network_needs() {
     check(reply(Network::Loopback, 1), Some(false));
     check(reply(Network::Wired, 3), Some(true));
+    check(reply(Network::Proxied, 2), Some(true));
+    check(reply(Network::Proxied, 1), Some(true));
     for (network, count) in [
         (Network::Loopback, 0),
         (Network::Loopback, 3),
         (Network::Wired, 1),
         (Network::Wired, 2),
         (Network::Wired, 4),
+        (Network::Proxied, 0),
+        (Network::Proxied, 3),
     ] {
         check(reply(network, count), None);
     }

@@ -13,7 +13,7 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::reply::{Reply, moment};
 use crate::schema;
-use crate::tools::sandbox_facts::lifetime;
+use crate::tools::sandbox_facts::outlook;
 use crate::tools::{Definition, Hints};
 
 pub(super) const DEFINITION: Definition = Definition {
@@ -153,6 +153,6 @@ fn facts(sandbox: &Sandbox) -> Facts {
         status: sandbox.state.as_str().to_owned(),
         working_directory: sandbox.spec.working_directory.to_string(),
         expires_at: sandbox.expires_at().map(moment),
-        message: lifetime(sandbox),
+        message: outlook(sandbox),
     }
 }

@@ -12,7 +12,7 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::reply::{Reply, moment};
 use crate::schema;
-use crate::tools::sandbox_facts::lifetime;
+use crate::tools::sandbox_facts::outlook;
 use crate::tools::{Definition, Hints};
 
 /// Commands in one answer; the newest come first.
@@ -114,7 +114,7 @@ pub(crate) fn facts(inspection: &Inspection) -> Facts {
         environment_vars: spec.environment.keys().cloned().collect(),
         labels: spec.labels.clone(),
         executions: executions(inspection),
-        message: lifetime(sandbox),
+        message: outlook(sandbox),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A sandbox in the words of the tools.
 
+use infield_domain::network::proxy;
 use infield_domain::sandbox::Sandbox;
 use serde::Serialize;
 
@@ -26,8 +27,17 @@ pub(crate) fn line(sandbox: &Sandbox) -> Line {
     }
 }
 
+/// How long a sandbox lives, and what programs have to know of its network.
+pub(crate) fn outlook(sandbox: &Sandbox) -> String {
+    let lifetime = lifetime(sandbox);
+    match sandbox.is_proxied() {
+        true => format!("{lifetime} Its network is reached {}.", proxy::NOTE),
+        false => lifetime,
+    }
+}
+
 /// How long a sandbox lives, in one sentence.
-pub(crate) fn lifetime(sandbox: &Sandbox) -> String {
+fn lifetime(sandbox: &Sandbox) -> String {
     let retention = sandbox.spec.retention;
     let mut parts = Vec::new();
     if let Some(idle) = retention.stop_after_idle_ms {

@@ -3,18 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use infield_domain::network::{Judgement, Policy};
+use infield_domain::network::Judgement;
 use tokio::net::TcpStream;
 
 use super::Shared;
-use super::dial::{Failure, Route, connect, reason};
+use super::dial::{Failure, Route, connect};
 use super::entry::Entry;
+use super::greet;
 use super::opened::{self, Made};
+use super::seen::{Seen, is_inspected, is_opened, until_unfit};
 use crate::defence::Defence;
 use crate::inspect::{self, First, Sight, Silence};
+use crate::proxy::Manner;
+use crate::refusal;
 use crate::relay::{self, Direction, End, Way};
 use crate::sandbox::Rules;
-use crate::{refusal, web};
+use crate::web::{self, Turns};
 
 /// How long a client of TLS or HTTP may take until its first byte.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -47,15 +51,8 @@ struct Link<'a> {
     client: Arc<TcpStream>,
     server: Arc<TcpStream>,
     seen: Seen,
-}
-
-/// What is done with the bytes of a client.
-#[derive(Clone, Copy)]
-pub(super) struct Seen {
-    /// They are looked at.
-    pub(super) is_inspected: bool,
-    /// If they are TLS, it is opened.
-    pub(super) is_opened: bool,
+    /// What its first request to a proxy is for, if it began with one.
+    host: Option<String>,
 }
 
 /// What became of a connection that may be.
@@ -66,15 +63,31 @@ enum Passed {
     Secret { server: Arc<TcpStream>, first: First, reason: String },
 }
 
+/// Who asks for a connection.
+pub(super) struct Caller {
+    pub(super) stream: TcpStream,
+    /// What it said already.
+    pub(super) first: First,
+    pub(super) manner: Manner,
+}
+
+impl Caller {
+    /// One that said nothing yet.
+    pub(super) fn steered(stream: TcpStream) -> Self {
+        Self { stream, first: First::default(), manner: Manner::Steered }
+    }
+}
+
 /// Carries a connection from its judgement to its end.
-pub(super) async fn carry(shared: &Shared, entry: &Entry, client: TcpStream) {
+pub(super) async fn carry(shared: &Shared, entry: &Entry, caller: Caller) {
+    let Caller { stream, first, mut manner } = caller;
     let _member = shared.sandbox.crowd.join();
     let is_bounded = shared.sandbox.rules().without.keeps(Defence::Buffers);
-    if is_bounded && let Err(error) = relay::welcome(&client, &shared.sandbox.crowd) {
+    if is_bounded && let Err(error) = relay::welcome(&stream, &shared.sandbox.crowd) {
         return entry.end(Judgement::Allowed, format!("it broke: {error}"));
     }
-    let client = Arc::new(client);
-    let ended = match open_and_exchange(shared, entry, &client).await {
+    let client = Arc::new(stream);
+    let ended = match open_and_exchange(shared, entry, (&client, first), &mut manner).await {
         Ok(Passed::Secret { server, first, reason }) => {
             return opened::carry(shared, entry, Made { client, server, first, reason }).await;
         }
@@ -85,7 +98,11 @@ pub(super) async fn carry(shared: &Shared, entry: &Entry, client: TcpStream) {
         Ok(why) => entry.end(Judgement::Allowed, why),
         Err(Stop::Refused(first, why)) => {
             entry.end(Judgement::Refused, why.clone());
-            refusal::tell(&client, first, &entry.refusal(why)).await;
+            let refusal = entry.refusal(why);
+            match manner {
+                Manner::Steered => refusal::tell(&client, first, &refusal).await,
+                manner => refusal::farewell(&client, &manner.refused(&refusal)).await,
+            }
         }
         Err(Stop::Cut(why)) => {
             entry.end(Judgement::Cut, why);
@@ -96,39 +113,52 @@ pub(super) async fn carry(shared: &Shared, entry: &Entry, client: TcpStream) {
             relay::reset(&client);
         }
         Err(Stop::Broken(why)) => {
+            let text =
+                format!("infield did not reach {}:{}: {why}", entry.host(), entry.asked.port);
             entry.end(Judgement::Allowed, why);
-            relay::reset(&client);
+            refusal::farewell(&client, &manner.unreachable(&text)).await;
         }
         // It is served where it is found.
         Err(Stop::Web(_) | Stop::Open(_)) => relay::reset(&client),
     }
 }
 
+/// `manner` is how its client is to be answered, until it was.
 async fn open_and_exchange(
     shared: &Shared,
     entry: &Entry,
-    client: &Arc<TcpStream>,
+    (client, mut first): (&Arc<TcpStream>, First),
+    manner: &mut Manner,
 ) -> Result<Passed, Stop> {
     let rules = shared.sandbox.rules();
-    let mut first = First::default();
+    if let (Some(name), true) = (&entry.asked.name, *manner != Manner::Steered) {
+        let found = greet::look_up(shared, name, entry.asked.port).await;
+        found.map_err(|why| Stop::Refused(First::default(), why.to_owned()))?;
+    }
     let is_inspected = is_inspected(&rules, entry);
-    let sight = if is_inspected {
-        early_look(&rules, entry, client, &mut first).await?
-    } else {
-        Some(Sight::Bytes)
+    let is_request = matches!(manner, Manner::Request(_));
+    let mut sight = match manner {
+        Manner::Tunnel | Manner::Socks if is_inspected => None,
+        _ if is_inspected => early_look(&rules, entry, client, &mut first).await?,
+        _ => Some(if is_request { Sight::Http } else { Sight::Bytes }),
     };
+    if is_request {
+        sight.get_or_insert(Sight::Http);
+    }
     let (route, server) = open(shared, entry, &rules).await.map_err(|failure| match failure {
         Failure::Refused(why) => Stop::Refused(std::mem::take(&mut first), why),
         Failure::Unreachable(why) => Stop::Broken(why),
     })?;
     let (client, server) = (Arc::clone(client), Arc::new(server));
+    let is_inspected = is_inspected || is_request;
     let seen = Seen { is_inspected, is_opened: is_opened(&rules, entry) };
-    let link = Link { shared, entry, client, server, seen };
+    let host = grant(manner, &client)?;
+    let link = Link { shared, entry, client, server, seen, host };
     let ended = tokio::select! {
         biased;
         why = until_unfit(shared, entry, seen) => Err(Stop::Cut(why)),
         end = relay::idle(&entry.meter) => Err(end.into()),
-        ended = exchange(&link, first, sight) => ended,
+        ended = begin(&link, first, sight) => ended,
     };
     if let Err(Stop::Open(first)) = ended {
         return Ok(Passed::Secret { server: link.server, first, reason: route.reason });
@@ -142,21 +172,16 @@ async fn open_and_exchange(
     }
 }
 
-/// Whether TLS of this connection is opened, because a secret names its host.
-fn is_opened(rules: &Rules, entry: &Entry) -> bool {
-    entry.asked.name.as_ref().is_some_and(|name| rules.unseals(name))
-}
-
-/// Whether a connection by a name is looked at: because the policy goes by names, or a secret.
-fn is_inspected(rules: &Rules, entry: &Entry) -> bool {
-    let may_stray = entry.asked.port == 80 && !rules.secrets.is_empty();
-    if entry.asked.name.is_some() && (may_stray || is_opened(rules, entry)) {
-        return true;
+/// Tells a client of the proxy that its connection is made. From here on it is answered like any
+/// other. Gives the host of its request.
+fn grant(manner: &mut Manner, client: &TcpStream) -> Result<Option<String>, Stop> {
+    let manner = std::mem::replace(manner, Manner::Steered);
+    let word = manner.granted();
+    // It fits: little was written before, and nothing waits to be read.
+    if !word.is_empty() && !matches!(client.try_write(word), Ok(written) if written == word.len()) {
+        return Err(Stop::Broken("its client is gone".to_owned()));
     }
-    match rules.policy {
-        Policy::Limited | Policy::Custom(_) => entry.asked.name.is_some(),
-        Policy::None | Policy::Public => false,
-    }
+    Ok(if let Manner::Request(host) = manner { Some(host) } else { None })
 }
 
 /// Looks at the first bytes before anything else is done, where the client always speaks first.
@@ -207,33 +232,16 @@ async fn open(
     Ok((route, server))
 }
 
-/// Ends when the rules that are in force no longer fit the connection.
-pub(super) async fn until_unfit(shared: &Shared, entry: &Entry, seen: Seen) -> String {
-    let mut changes = shared.sandbox.rules.subscribe();
-    loop {
-        let rules = Arc::clone(&changes.borrow_and_update());
-        let kept = |_: &String| rules.without.keeps(Defence::Cut);
-        if let Some(why) = unfit(entry, seen, &rules).filter(kept) {
-            return why;
+/// Looks at the first bytes that come after the proxy's answer, where nobody did before.
+async fn begin(link: &Link<'_>, mut first: First, sight: Option<Sight>) -> Result<(), Stop> {
+    let sight = match sight {
+        None => {
+            let rules = link.shared.sandbox.rules();
+            early_look(&rules, link.entry, &link.client, &mut first).await?
         }
-        if changes.changed().await.is_err() {
-            // The sandbox goes, and this task with it.
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-fn unfit(entry: &Entry, seen: Seen, rules: &Rules) -> Option<String> {
-    let address = entry.reached()?;
-    let verdict = rules.decide(entry.asked.name.as_ref(), address, entry.asked.port);
-    if !verdict.is_allowed() {
-        return Some(format!("the policy changed: {}", reason(&verdict, address)));
-    }
-    if is_opened(rules, entry) != seen.is_opened {
-        return Some("the secrets of the sandbox changed".to_owned());
-    }
-    let is_unseen = is_inspected(rules, entry) && !seen.is_inspected;
-    is_unseen.then(|| "the policy changed, and nobody looked at its first bytes".to_owned())
+        known => known,
+    };
+    exchange(link, first, sight).await
 }
 
 /// Carries what both sides say.
@@ -299,15 +307,18 @@ async fn incoming(link: &Link<'_>) -> Result<(), Stop> {
 
 /// Carries requests of HTTP, each of them checked.
 async fn browse(link: &Link<'_>, first: First) -> Result<(), Stop> {
-    let Some(name) = &link.entry.asked.name else { return Ok(()) };
     let without = link.shared.sandbox.rules().without;
-    let site = web::Site { name: name.clone(), port: link.entry.asked.port, without };
+    let (name, turns) = match &link.host {
+        Some(host) => (host.clone(), Turns::One),
+        None => (link.entry.host(), Turns::Many),
+    };
+    let site = web::Site { name, port: link.entry.asked.port, without };
     let meter = &link.entry.meter;
     let client = web::Stream::counted(Arc::clone(&link.client), meter, first.bytes);
     let server = web::Stream::plain(Arc::clone(&link.server));
     let refuse = |why: &str| link.entry.refusal(why);
     let secrets = Arc::clone(&link.shared.sandbox.rules().secrets);
-    let refused = web::serve(site, secrets, (client, server), &refuse).await;
+    let refused = web::serve((site, turns), secrets, (client, server), &refuse).await;
     if relay::is_spent(&link.shared.sandbox) {
         return Err(End::Spent.into());
     }

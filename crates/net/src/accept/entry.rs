@@ -21,6 +21,11 @@ pub(super) struct Asked {
     pub(super) port: u16,
 }
 
+impl Asked {
+    /// Nobody that was understood.
+    pub(super) const NOBODY: Self = Self { name: None, address: None, port: 0 };
+}
+
 /// One connection. Its entry is written and its place given back when this goes.
 pub(super) struct Entry {
     pub(super) sandbox: Arc<Sandbox>,
@@ -66,15 +71,19 @@ impl Entry {
 
     /// What its client is told when it is refused.
     pub(super) fn refusal(&self, why: impl Into<String>) -> Refusal {
-        let Asked { name, address, port } = &self.asked;
-        let host = match (name, address) {
+        let policy = self.sandbox.rules.borrow().policy.as_str();
+        let (host, port) = (self.host(), self.asked.port);
+        Refusal { sandbox: self.sandbox.id.clone(), host, port, policy, why: why.into() }
+    }
+
+    /// The name or the address that it was asked for.
+    pub(super) fn host(&self) -> String {
+        match (&self.asked.name, self.asked.address) {
             (Some(name), _) => name.as_str().to_owned(),
             (None, Some(IpAddr::V6(six))) => format!("[{six}]"),
             (None, Some(IpAddr::V4(four))) => four.to_string(),
             (None, None) => "an unknown host".to_owned(),
-        };
-        let policy = self.sandbox.rules.borrow().policy.as_str();
-        Refusal { sandbox: self.sandbox.id.clone(), host, port: *port, policy, why: why.into() }
+        }
     }
 }
 

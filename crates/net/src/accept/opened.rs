@@ -14,8 +14,8 @@ use rustix::net::{Shutdown, shutdown, sockopt};
 use tokio::net::TcpStream;
 
 use super::Shared;
-use super::carry::{Seen, until_unfit};
 use super::entry::Entry;
+use super::seen::{Seen, until_unfit};
 use crate::handover::{Handover, Report, WINDOW};
 use crate::inspect::First;
 use crate::opening::Opened;

@@ -2,6 +2,7 @@
 
 mod ceilings;
 mod opened;
+mod proxy;
 mod secure;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -25,8 +26,8 @@ pub(crate) struct Case {
     pub(crate) sandbox: Arc<Sandbox>,
     /// Where its programs connect to.
     pub(crate) door: SocketAddr,
-    /// Where they mean to go.
-    meant: Arc<Mutex<SocketAddr>>,
+    /// Where they mean to go; none where they say it.
+    meant: Arc<Mutex<Option<SocketAddr>>>,
     task: JoinHandle<()>,
 }
 
@@ -60,10 +61,15 @@ impl Case {
     pub(crate) async fn by_name(rules: Arc<Rules>, port: u16) -> Self {
         let sandbox = sandbox(rules);
         let (address, _) = sandbox.names.bind(&HOST.parse().expect("a name"));
-        Self::start(sandbox, SocketAddr::new(address.into(), port)).await
+        Self::start(sandbox, Some(SocketAddr::new(address.into(), port))).await
     }
 
-    async fn start(sandbox: Arc<Sandbox>, meant: SocketAddr) -> Self {
+    /// Connections say where they go; each name is the loopback's here.
+    pub(crate) async fn by_proxy(rules: Arc<Rules>) -> Self {
+        Self::start(sandbox(rules), None).await
+    }
+
+    async fn start(sandbox: Arc<Sandbox>, meant: Option<SocketAddr>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let door = listener.local_addr().expect("bound");
         let dial = Dial {
@@ -251,7 +257,7 @@ async fn addresses_go_by_their_rules_and_the_listener_itself_by_none() {
             "10.0.0.1 is not public (Private-Use), and no rule names it with its port",
         ),
     ] {
-        *case.meant.lock().expect("whole") = meant.parse().expect("an address");
+        *case.meant.lock().expect("whole") = Some(meant.parse().expect("an address"));
         let mut client = case.connect().await;
         timeout(LIMIT, client.read(&mut [0])).await.expect("in time").expect_err("reset");
         let entry = case.entry().await;

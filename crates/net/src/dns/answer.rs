@@ -205,16 +205,39 @@ fn about(name: DomainName, kind: RecordType, sandbox: &Sandbox, now: Instant) ->
     if !rules.resolves(&name) && rules.without.keeps(Defence::Names) {
         return Known::All(stand_in(&name, kind, sandbox));
     }
+    match place(&rules, &name, sandbox, now) {
+        Ok(place) => Known::ButExistence(name, place),
+        Err(why) => Known::All(refused(because::OTHER, why)),
+    }
+}
+
+/// A place for the look-up of a name that the policy resolves; none where there are no bounds.
+fn place(
+    rules: &Rules,
+    name: &DomainName,
+    sandbox: &Sandbox,
+    now: Instant,
+) -> Result<Option<OwnedSemaphorePermit>, &'static str> {
     if !rules.without.keeps(Defence::Rate) {
-        return Known::ButExistence(name, None);
+        return Ok(None);
     }
-    if !is_free(&rules, &name) && !sandbox.lookups.admit_name(&name, now) {
-        return Known::All(refused(because::OTHER, "too many different names in one minute"));
+    if !is_free(rules, name) && !sandbox.lookups.admit_name(name, now) {
+        return Err("too many different names in one minute");
     }
-    match sandbox.lookups.place() {
-        place @ Some(_) => Known::ButExistence(name, place),
-        None => Known::All(refused(because::OTHER, "too many look-ups at once")),
+    sandbox.lookups.place().map(Some).ok_or("too many look-ups at once")
+}
+
+/// A place for the look-up of a name that nobody asked the resolver for, as if somebody did.
+pub(crate) fn admit(
+    sandbox: &Sandbox,
+    name: &DomainName,
+) -> Result<Option<OwnedSemaphorePermit>, &'static str> {
+    let (rules, now) = (sandbox.rules(), Instant::now());
+    let is_bounded = rules.without.keeps(Defence::Rate);
+    if is_bounded && sandbox.lookups.admit(now) != Admission::Answered {
+        return Err("too many look-ups a second");
     }
+    place(&rules, name, sandbox, now)
 }
 
 /// Whether looking a name up tells nobody what the policy does not tell anyway: it opens every

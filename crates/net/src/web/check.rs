@@ -13,8 +13,8 @@ use crate::defence::{Defence, Without};
 /// The site that a connection is for.
 #[derive(Clone, Debug)]
 pub struct Site {
-    /// Its name.
-    pub name: DomainName,
+    /// Its name, or an address as it was asked for.
+    pub name: String,
     /// The port of the connection.
     pub port: u16,
     pub(crate) without: Without,
@@ -36,7 +36,7 @@ const OF_ONE_HOP: [&str; 4] =
 impl Site {
     /// The site of this name and port.
     pub fn new(name: DomainName, port: u16) -> Self {
-        Self { name, port, without: Without::default() }
+        Self { name: name.as_str().to_owned(), port, without: Without::default() }
     }
 
     /// Whether a host with or without a port is this one.
@@ -44,7 +44,7 @@ impl Site {
         let Ok(authority) = std::str::from_utf8(authority) else { return false };
         let port = format!(":{}", self.port);
         let host = authority.strip_suffix(&port).unwrap_or(authority);
-        host.eq_ignore_ascii_case(self.name.as_str())
+        host.eq_ignore_ascii_case(&self.name)
     }
 }
 

@@ -11,6 +11,19 @@ def uncaught(kind, error, trace):
 sys.excepthook = uncaught
 def connect(host, port):
     return socket.create_connection((host, port), SECONDS)
+def through(proxy, host, port):
+    """By CONNECT of a proxy on the loopback."""
+    stream = socket.create_connection(('127.0.0.1', proxy), SECONDS)
+    stream.sendall(f'CONNECT {f"[{host}]" if ":" in host else host}:{port} HTTP/1.1\r\n\r\n'.encode())
+    head = b''
+    while b'\r\n\r\n' not in head:
+        piece = stream.recv(1)
+        if not piece:
+            raise ConnectionResetError(head)
+        head += piece
+    if not head.startswith(b'HTTP/1.1 200 '):
+        raise ConnectionRefusedError(head)
+    return stream
 def read(stream, until=MARK):
     """What comes, until a word is in it, the end, or nothing for a while."""
     data = b''

@@ -12,7 +12,7 @@ use super::super::world::World;
 use super::{Client, check_fails, check_works};
 
 /// What it asks the registry of its own accord, and what it fetches from there.
-const CARGO: Client = Client {
+pub(in crate::network) const CARGO: Client = Client {
     name: "cargo",
     script: "mkdir -p crate/src && cd crate && touch src/lib.rs && \
              printf '[package]\\nname = \"user\"\\nedition = \"2021\"\\n[dependencies]\\n\
@@ -46,11 +46,11 @@ fn parts(toolchain: &Path) -> Result<Vec<PathBuf>> {
 
 impl Product {
     /// Brings cargo into a sandbox.
-    fn bring_cargo(&self, sandbox: &str) -> Result<()> {
+    pub(in crate::network) fn bring_cargo(&self, sandbox: &str) -> Result<()> {
         let toolchain = toolchain()?;
         self.run(&["exec", sandbox, "/bin/mkdir", "-p", "rust/bin", "rust/lib"])?;
         for part in parts(&toolchain)? {
-            let from = toolchain.join(&part);
+            let from = self.readable(&toolchain.join(&part))?;
             let to = format!("{sandbox}:/workspace/rust/{}", part.display());
             self.run(&["cp", from.to_str().context("a plain path")?, &to])?;
         }

@@ -51,6 +51,8 @@ pub(super) fn run_if_asked() {
 pub(super) struct Jail {
     home: tempfile::TempDir,
     launcher: Child,
+    /// Whose launcher it is, if not the caller's.
+    user: Option<u32>,
     socket: OwnedFd,
     _keeper: OwnedFd,
     next: u64,
@@ -103,7 +105,7 @@ impl Jail {
             .stderr(Stdio::from(reader))
             .spawn()
             .expect("the launcher starts");
-        Self { home, launcher, socket, _keeper: keeper, next: 1 }
+        Self { home, launcher, user, socket, _keeper: keeper, next: 1 }
     }
 
     pub(super) fn home(&self) -> &Path {
@@ -119,7 +121,7 @@ impl Jail {
     pub(super) fn again(self) -> Self {
         let mut jail = std::mem::ManuallyDrop::new(self);
         let home = std::mem::replace(&mut jail.home, tempfile::tempdir().expect("a folder"));
-        Self::at(home)
+        Self::start_as(home, jail.user)
     }
 
     pub(super) fn ask(
@@ -131,7 +133,7 @@ impl Jail {
         (answer, descriptors.into_iter().next())
     }
 
-    fn ask_all(
+    pub(super) fn ask_all(
         &mut self,
         request: Request,
         descriptor: Option<&OwnedFd>,
