@@ -15,10 +15,15 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 /// The inside of a sandbox. Every operation connects anew.
 pub(crate) fn guest(home: Arc<OwnedFd>, id: &SandboxId) -> Arc<dyn Guest> {
+    Arc::new(client(home, id))
+}
+
+/// The same, for what only this provider does.
+pub(crate) fn client(home: Arc<OwnedFd>, id: &SandboxId) -> Client {
     let id = id.clone();
-    Arc::new(Client::new(move || {
+    Client::new(move || {
         connect(&format!("/proc/self/fd/{}/sandboxes/{id}/agent.sock", home.as_raw_fd()))
-    }))
+    })
 }
 
 fn connect(path: &str) -> io::Result<UnixStream> {

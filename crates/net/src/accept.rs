@@ -5,6 +5,8 @@
 //!     │
 //!     ├─▶ the resolver ─▶ dns
 //!     │
+//!     ├─▶ the name of a sandbox ─▶ peer
+//!     │
 //!     └─▶ name or address ─▶ judged ─▶ looked at ─▶ connected ─▶ carried ─▶ entry
 //!                              │          │                        │
 //!                              └──────────┴──▶ refused             └─▶ cut, when the policy changes
@@ -16,13 +18,14 @@ mod carry;
 mod dial;
 mod entry;
 mod opened;
+mod peer;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use infield_domain::network::{Judgement, reached};
+use infield_domain::network::{Judgement, reached, sandbox_called};
 use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -30,7 +33,7 @@ use tokio::time::sleep;
 
 use crate::defence::Defence;
 use crate::names::{Meaning, RESOLVER};
-use crate::relay::{self, Pace};
+use crate::relay::{self, End, Pace};
 use crate::sandbox::Sandbox;
 use crate::upstream::Upstream;
 
@@ -133,7 +136,10 @@ fn sort(shared: &Shared, to: SocketAddr, open: usize) -> Task {
 async fn perform(shared: Arc<Shared>, stream: TcpStream, task: Task) {
     match task {
         Task::Resolve => resolve(&shared, stream).await,
-        Task::Carry(entry) => carry::carry(&shared, &entry, stream).await,
+        Task::Carry(entry) => match entry.asked.name.as_ref().and_then(sandbox_called) {
+            Some(called) => peer::carry(&shared, &entry, (called, stream)).await,
+            None => carry::carry(&shared, &entry, stream).await,
+        },
         Task::Drop(..) => {}
     }
 }
@@ -142,6 +148,15 @@ async fn perform(shared: Arc<Shared>, stream: TcpStream, task: Task) {
 async fn resolve(shared: &Shared, stream: TcpStream) {
     let (sandbox, upstream) = (Arc::clone(&shared.sandbox), Arc::clone(&shared.upstream));
     crate::dns::serve_stream(stream, sandbox, upstream).await;
+}
+
+/// How a connection that ended so is judged, and why.
+fn judged(end: &End) -> (Judgement, String) {
+    match end {
+        End::Broken(error) => (Judgement::Allowed, format!("it broke: {error}")),
+        End::Spent => (Judgement::Exceeded, relay::SPENT.to_owned()),
+        End::Idle => (Judgement::Cut, "nothing was said for long".to_owned()),
+    }
 }
 
 /// How long to accept nothing after a failure.

@@ -10,7 +10,8 @@
 //!    │                                             │
 //!    └──connection──▶ accept ──▶ judge (policy, name of the address, addresses of the name)
 //!                        │            │ refused ──▶ refusal
-//!                        └──▶ inspect (TLS, HTTP: is it that name?) ──▶ relay ──▶ host's network
+//!                        ├──▶ inspect (TLS, HTTP: is it that name?) ──▶ relay ──▶ host's network
+//!                        └──▶ peers (are both in one network?) ──▶ relay ──▶ another sandbox
 //! ```
 
 pub mod control;
@@ -25,6 +26,7 @@ mod inspect;
 mod journal;
 mod names;
 mod opening;
+mod peers;
 mod refusal;
 mod relay;
 mod sandbox;

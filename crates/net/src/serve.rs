@@ -26,6 +26,7 @@ use crate::dns::Limits;
 use crate::journal::Journal;
 use crate::names::Names;
 use crate::opening::Opener;
+use crate::peers::{Door, Peers};
 use crate::relay::Crowd;
 use crate::sandbox::{Counters, Rules, Sandbox};
 use crate::upstream::Upstream;
@@ -45,6 +46,7 @@ const MOST_PAIRS: usize = 4;
 pub(crate) async fn serve(daemon: OwnedFd, keeper: OwnedFd, without: Without) -> io::Result<()> {
     let (daemon, keeper) = (packet::register(daemon)?, packet::register(keeper)?);
     let mut state = State { without, ..State::default() };
+    state.peers = Peers::new(state.news.clone(), without);
     let mut ticks = interval(TELL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -149,6 +151,8 @@ struct State {
     limited: Arc<[Rule]>,
     upstream: Option<Arc<Upstream>>,
     opener: Arc<Opener>,
+    /// Who may reach whom.
+    peers: Arc<Peers>,
     /// How many connections are carried.
     open: Arc<AtomicUsize>,
     /// Somebody wrote into a journal.
@@ -161,6 +165,9 @@ struct State {
 impl State {
     /// Packs what is in the journals.
     fn collect(&mut self) {
+        for reach in self.peers.take() {
+            push(&mut self.outbox, &FromNetwork::Reach(reach));
+        }
         for (id, served) in &self.served {
             let connections = served.sandbox.journal.take(ENTRIES);
             if !connections.is_empty() {
@@ -198,12 +205,17 @@ impl State {
             Request::Inventory => Answer::Serving(self.served.keys().cloned().collect()),
             Request::Configure(settings) => self.configure(settings),
             Request::Serve { sandbox, terms, secrets } => {
-                let served = self.serve(sandbox, (terms, secrets.into()), sockets);
+                self.peers.change(&sandbox, Some(&terms));
+                let served = self.serve(sandbox.clone(), (terms, secrets.into()), sockets);
+                if !self.served.contains_key(&sandbox) {
+                    self.peers.change(&sandbox, None);
+                }
                 served.map_or_else(|error| Answer::Failed(error.to_string()), |()| Answer::Done)
             }
             Request::Change { sandbox, terms } => {
                 let Some(served) = self.served.get(&sandbox) else { return Answer::Unknown };
                 let secrets = Arc::clone(&served.sandbox.rules().secrets);
+                self.peers.change(&sandbox, Some(&terms));
                 served.sandbox.rules.send_replace(self.rules(terms, secrets));
                 Answer::Done
             }
@@ -218,7 +230,12 @@ impl State {
                 self.opener.replace(sockets.into_iter().next());
                 Answer::Done
             }
+            Request::Reached { reach, outcome } => {
+                self.peers.answer(&reach, outcome, sockets.into_iter().next());
+                Answer::Done
+            }
             Request::Forget { sandbox } => {
+                self.peers.change(&sandbox, None);
                 if let Some(served) = self.served.remove(&sandbox) {
                     let report = served.report(served.sandbox.journal.take(ENTRIES));
                     push(&mut self.outbox, &FromNetwork::Report(sandbox, report));
@@ -268,6 +285,7 @@ impl State {
             lookups: Limits::default(),
             counters: Counters::after(&before),
             opener: self.opener.clone(),
+            peers: Door::new(self.peers.clone()),
             crowd: Crowd::among(&self.open),
             journal: Journal::new(self.news.clone()),
         });

@@ -203,7 +203,7 @@ async fn open(
     let unreachable =
         |error| Failure::Unreachable(format!("{}; not reached: {error}", route.reason));
     let (server, address) = connected.map_err(unreachable)?;
-    entry.reach(address);
+    entry.reach(Some(address));
     Ok((route, server))
 }
 

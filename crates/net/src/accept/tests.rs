@@ -50,6 +50,7 @@ fn sandbox(rules: Arc<Rules>) -> Arc<Sandbox> {
         lookups: Default::default(),
         counters: Counters::default(),
         opener: Arc::default(),
+        peers: Default::default(),
         crowd: Default::default(),
         journal: Journal::new(Arc::default()),
     })

@@ -64,6 +64,7 @@ impl World {
             lookups: crate::dns::Limits::default(),
             counters: Counters::default(),
             opener: Arc::default(),
+            peers: Default::default(),
             crowd: Default::default(),
             journal: Journal::new(Arc::new(Notify::new())),
         });
