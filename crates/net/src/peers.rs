@@ -11,13 +11,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use infield_domain::network::{Membership, Terms};
 use infield_domain::{NetworkName, SandboxId};
-use tokio::sync::{Notify, Semaphore, oneshot, watch};
-use tokio::time::timeout;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::time::{Instant, timeout_at};
 
 use crate::control::{Outcome, Reach};
 use crate::defence::{Defence, Without};
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MOST_AT_ONCE: usize = 32;
 /// Connections that are made for all sandboxes at once.
 const MOST_WAITING: usize = 1_024;
-/// Connections from others that one sandbox has at once: its agent takes 256 of all kinds, and
+/// Connections from others that one sandbox has at once; further ones wait. Its agent takes 256 of all kinds, and
 /// visitors of previews are up to 128 of them.
 const MOST_INTO_ONE: usize = 96;
 
@@ -62,7 +62,7 @@ pub(crate) struct Reached {
     pub(crate) socket: OwnedFd,
     pub(crate) early: Vec<u8>,
     /// Its place among those into that sandbox.
-    pub(crate) place: Place,
+    pub(crate) place: OwnedSemaphorePermit,
 }
 
 /// What is known of all sandboxes that are served.
@@ -89,14 +89,14 @@ struct Calls {
     waiting: HashMap<u64, (Reach, oneshot::Sender<(Outcome, Option<OwnedFd>)>)>,
     /// Those of them that the daemon has not been asked for.
     fresh: VecDeque<u64>,
-    /// Connections into each sandbox.
-    open: HashMap<SandboxId, usize>,
+    /// Places for connections into sandboxes that have some.
+    places: HashMap<SandboxId, Weak<Semaphore>>,
 }
 
 /// One sandbox's way to others.
 #[derive(Debug)]
 pub(crate) struct Door {
-    peers: Arc<Peers>,
+    pub(crate) peers: Arc<Peers>,
     room: Semaphore,
 }
 
@@ -166,6 +166,18 @@ impl Peers {
             Ok((Outcome::Unreachable(why), _)) => Err(Failure::Unreachable(why)),
             Ok((Outcome::Connected(_), None)) | Err(_) => Err(unreachable(AWAY)),
         }
+    }
+
+    /// The places for connections into a sandbox.
+    fn places(&self, to: &SandboxId) -> Arc<Semaphore> {
+        let mut calls = self.lock();
+        if let Some(places) = calls.places.get(to).and_then(Weak::upgrade) {
+            return places;
+        }
+        let places = Arc::new(Semaphore::new(MOST_INTO_ONE));
+        calls.places.retain(|_, places| places.strong_count() > 0);
+        calls.places.insert(to.clone(), Arc::downgrade(&places));
+        places
     }
 
     fn lock(&self) -> MutexGuard<'_, Calls> {
@@ -243,14 +255,16 @@ impl Door {
         to: &SandboxId,
         port: u16,
     ) -> Result<Reached, Failure> {
-        let late = || Failure::Unreachable(AWAY.to_owned());
-        let full = || Failure::Unreachable(FULL.to_owned());
-        let place = Place::take(&self.peers, to).ok_or_else(full)?;
-        let made = timeout(PATIENCE, async {
-            let _room = self.room.acquire().await.map_err(|_| late())?;
-            self.peers.ask(from, to, port).await
-        });
-        let (socket, early) = made.await.unwrap_or_else(|_| Err(late()))?;
+        let (end, places) = (Instant::now() + PATIENCE, self.peers.places(to));
+        let unreachable = |why: &str| Failure::Unreachable(why.to_owned());
+        let Ok(Ok(place)) = timeout_at(end, places.acquire_owned()).await else {
+            return Err(unreachable(FULL));
+        };
+        let Ok(Ok(_room)) = timeout_at(end, self.room.acquire()).await else {
+            return Err(unreachable(BUSY));
+        };
+        let made = timeout_at(end, self.peers.ask(from, to, port)).await;
+        let (socket, early) = made.unwrap_or_else(|_| Err(unreachable(AWAY)))?;
         Ok(Reached { socket, early, place })
     }
 }
@@ -272,37 +286,6 @@ impl Drop for Call<'_> {
         let mut calls = self.peers.lock();
         calls.waiting.remove(&self.number);
         calls.fresh.retain(|number| *number != self.number);
-    }
-}
-
-/// One of the connections into a sandbox.
-#[derive(Debug)]
-pub(crate) struct Place {
-    peers: Arc<Peers>,
-    to: SandboxId,
-}
-
-impl Place {
-    fn take(peers: &Arc<Peers>, to: &SandboxId) -> Option<Self> {
-        let mut calls = peers.lock();
-        let open = calls.open.entry(to.clone()).or_default();
-        if *open >= MOST_INTO_ONE {
-            return None;
-        }
-        *open += 1;
-        Some(Self { peers: Arc::clone(peers), to: to.clone() })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut calls = self.peers.lock();
-        if let Some(open) = calls.open.get_mut(&self.to) {
-            *open -= 1;
-            if *open == 0 {
-                calls.open.remove(&self.to);
-            }
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod ceilings;
 mod opened;
+mod peer;
 mod secure;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -61,6 +62,13 @@ impl Case {
     pub(crate) async fn by_name(rules: Arc<Rules>, port: u16) -> Self {
         let sandbox = sandbox(rules);
         let (address, _) = sandbox.names.bind(&HOST.parse().expect("a name"));
+        Self::start(sandbox, SocketAddr::new(address.into(), port)).await
+    }
+
+    /// The same for the name of another sandbox.
+    pub(crate) async fn by_sandbox(rules: Arc<Rules>, called: &str, port: u16) -> Self {
+        let sandbox = sandbox(rules);
+        let (address, _) = sandbox.names.bind(&called.parse().expect("a name"));
         Self::start(sandbox, SocketAddr::new(address.into(), port)).await
     }
 
