@@ -40,7 +40,7 @@ const REACHES: usize = 256;
 
 /// A question on its way.
 pub(crate) struct Question {
-    request: Request,
+    request: Box<Request>,
     sockets: Vec<OwnedFd>,
     reply: oneshot::Sender<Answer>,
 }
@@ -215,6 +215,7 @@ impl Network {
     async fn ask(&self, request: Request, sockets: Vec<OwnedFd>) -> Result<Answer> {
         let (reply, answer) = oneshot::channel();
         let asked = timeout(LIMIT, async {
+            let request = Box::new(request);
             let sent = self.questions.send(Question { request, sockets, reply }).await;
             sent.map_err(|_| away())?;
             answer.await.map_err(|_| away())

@@ -26,6 +26,9 @@ use crate::defence::{Defence, Without};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Connections that one sandbox has made for it at once; further ones wait.
 const MOST_AT_ONCE: usize = 32;
+/// What the daemon answered, and the socket that came along.
+type Come = (Outcome, Option<OwnedFd>);
+
 /// Connections that are made for all sandboxes at once.
 const MOST_WAITING: usize = 1_024;
 /// Connections from others that one sandbox has at once; further ones wait. Its agent takes 256 of all kinds, and
@@ -86,7 +89,7 @@ pub(crate) struct Members {
 #[derive(Debug, Default)]
 struct Calls {
     next: u64,
-    waiting: HashMap<u64, (Reach, oneshot::Sender<(Outcome, Option<OwnedFd>)>)>,
+    waiting: HashMap<u64, (Reach, oneshot::Sender<Come>)>,
     /// Those of them that the daemon has not been asked for.
     fresh: VecDeque<u64>,
     /// Places for connections into sandboxes that have some.

@@ -266,7 +266,8 @@ fn without_a_daemon_nobody_waits_long() -> Result<()> {
     let daemon = i32::try_from(product.part("__daemon")?)?;
     let daemon = Pid::from_raw(daemon).context("no pid")?;
     product.run(&["exec", "-d", "one", "/bin/sh", "-c", "sleep 1; touch /tmp/said.now"])?;
-    // One that stands still is away, and nobody takes its place.
+    // One that stands still is away, and nobody takes its place. Nor does anybody tell meanwhile what
+    // the script has said.
     kill_process(daemon, Signal::STOP)?;
     std::thread::park_timeout(Duration::from_secs(8));
     kill_process(daemon, Signal::CONT)?;

@@ -95,7 +95,7 @@ impl Link {
                     self.fresh.notify_one();
                 }
                 Turn::Question(Some(Question { request, sockets, reply })) => {
-                    self.send(request, sockets, Some(reply));
+                    self.send(*request, sockets, Some(reply));
                 }
                 Turn::Sent(Ok(())) | Turn::Reported => {}
                 Turn::Received(Ok(bytes)) if !bytes.is_empty() => self.route(&bytes),

@@ -10,6 +10,8 @@ use infield_net::control::{Answer, Outcome, Reach, Request};
 
 use super::{Network, unexpected};
 
+const UNKNOWN: &str = "one of the two is being started or ends";
+
 impl Network {
     /// Waits for a sandbox that is to be connected to another one.
     pub(crate) async fn wanted(&self) -> Reach {
@@ -20,13 +22,17 @@ impl Network {
         }
     }
 
-    /// Whether both sandboxes are served now, and in one network.
-    pub(crate) fn permits(&self, reach: &Reach) -> bool {
+    /// What is against it now; nothing when both sandboxes are served and in one network.
+    pub(crate) fn objection(&self, reach: &Reach) -> Option<Outcome> {
         let served = self.lock();
-        let member = |id| served.get(id).and_then(Terms::member);
-        let both = member(&reach.from).zip(member(&reach.to));
+        let Some((from, to)) = served.get(&reach.from).zip(served.get(&reach.to)) else {
+            // A daemon that has just started may know them soon.
+            return Some(Outcome::Unreachable(UNKNOWN.to_owned()));
+        };
+        let both = Terms::member(from).zip(Terms::member(to));
         let is_kept = self.without.keeps(Defence::Members);
-        both.is_some_and(|(from, to)| !is_kept || from.common(to).is_some())
+        let is_fine = both.is_some_and(|(from, to)| !is_kept || from.common(to).is_some());
+        (!is_fine).then_some(Outcome::Refused)
     }
 
     /// Tells what came of it.

@@ -15,8 +15,9 @@ use super::Local;
 use crate::guest;
 use crate::network::Network;
 
-/// Connections that are made at once.
-const MOST: usize = 128;
+/// Connections that are made at once: as many as the network process asks for, so that no sandbox
+/// whose agent is slow holds up others.
+const MOST: usize = 1_024;
 /// How long an agent may take. The network process waits a little longer.
 const PATIENCE: Duration = Duration::from_millis(4_500);
 
@@ -39,8 +40,10 @@ impl Local {
 async fn connect(network: &Network, home: Arc<OwnedFd>, reach: Reach) {
     let (outcome, socket) = match dial(network, home, &reach).await {
         // Who left meanwhile is not reached any more.
-        Ok((socket, early)) if network.permits(&reach) => (Outcome::Connected(early), Some(socket)),
-        Ok(_) => (Outcome::Refused, None),
+        Ok((socket, early)) => match network.objection(&reach) {
+            Some(objection) => (objection, None),
+            None => (Outcome::Connected(early), Some(socket)),
+        },
         Err(outcome) => (outcome, None),
     };
     if let Err(error) = network.tell(reach, outcome, socket).await {
@@ -54,8 +57,8 @@ async fn dial(
     home: Arc<OwnedFd>,
     reach: &Reach,
 ) -> Result<(OwnedFd, Vec<u8>), Outcome> {
-    if !network.permits(reach) {
-        return Err(Outcome::Refused);
+    if let Some(objection) = network.objection(reach) {
+        return Err(objection);
     }
     let nowhere = || Outcome::Unreachable("nothing listens on port 0".to_owned());
     let port = NonZeroU16::new(reach.port).ok_or_else(nowhere)?;

@@ -52,8 +52,6 @@ pub(super) struct Args {
     /// Also host:port, *.host, address/bits:port
     allow: Option<Vec<String>>,
     deny: Option<Vec<String>>,
-    /// Named networks; members reach each other by name
-    join: Option<Vec<String>>,
     /// NAME or NAME=VARIABLE
     secrets: Option<Vec<String>>,
     ttl_minutes: Option<u64>,
@@ -115,12 +113,6 @@ fn wanted(call: &Call, args: Args) -> DomainResult<CreateSandbox> {
             .unwrap_or_default()
             .iter()
             .map(|text| text.parse())
-            .collect::<DomainResult<_>>()?,
-        networks: args
-            .join
-            .unwrap_or_default()
-            .iter()
-            .map(|word| word.parse())
             .collect::<DomainResult<_>>()?,
         git,
         ..CreateSandbox::standard()

@@ -21,24 +21,26 @@ async fn both_have_to_be_served_and_in_one_network() {
     let member = |policy, owner: &str, networks: &[&str]| {
         network.note(&id(2), &terms(policy, owner, networks));
     };
-    let check = |expected: bool, what: &str| {
+    let refused = Some(Outcome::Refused);
+    let unknown = Some(Outcome::Unreachable(UNKNOWN.to_owned()));
+    let check = |expected: &Option<Outcome>, what: &str| {
         for (from, to) in [(1, 2), (2, 1)] {
             let reach = Reach { number: 0, from: id(from), to: id(to), port: 80 };
-            assert_eq!(network.permits(&reach), expected, "{what}: {from} to {to}");
+            assert_eq!(network.objection(&reach), *expected, "{what}: {from} to {to}");
         }
     };
     network.note(&id(1), &terms(Policy::Limited, "alice", &["team"]));
-    check(false, "the other one does not run");
+    check(&unknown, "the other one does not run");
     member(Policy::Public, "alice", &["dev", "team"]);
-    check(true, "both are in it");
+    check(&None, "both are in it");
     member(Policy::Public, "alice", &["dev"]);
-    check(false, "it has left");
+    check(&refused, "it has left");
     member(Policy::Public, "bob", &["team"]);
-    check(false, "it is another owner's");
+    check(&refused, "it is another owner's");
     member(Policy::None, "alice", &["team"]);
-    check(false, "it has no network");
+    check(&refused, "it has no network");
     member(Policy::Limited, "alice", &["team"]);
-    check(true, "it is back");
+    check(&None, "it is back");
     network.lock().remove(&id(2));
-    check(false, "it ended");
+    check(&unknown, "it ended");
 }

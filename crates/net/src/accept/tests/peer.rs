@@ -129,9 +129,12 @@ async fn the_daemon_has_the_last_word() {
     assert_eq!(entry.reason, expected);
 }
 
+/// Something that ends what was allowed.
+type Change = fn(&Case);
+
 #[tokio::test]
 async fn who_leaves_is_cut_and_who_moves_something_else_is_not() {
-    let changes: [(&str, fn(&Case)); 5] = [
+    let changes: [(&str, Change); 5] = [
         ("it left", |case| joins(case, 8, ("alice", "db"), &["other"])),
         ("this one left", |case| joins(case, 7, ("alice", "web"), &["other"])),
         ("it ended", |case| case.sandbox.peers.peers.change(&id(8), None)),
