@@ -6,6 +6,7 @@ mod ceilings;
 mod clients;
 mod held;
 mod inside;
+mod peers;
 mod product;
 mod proxy;
 mod secrets;

@@ -128,6 +128,30 @@ impl FromStr for SandboxName {
 
 text_type!(SandboxName);
 
+/// The word for a named network of one owner: 1 to 63 of `a-z`, `0-9`, `-` and `_`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct NetworkName(String);
+
+impl FromStr for NetworkName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let inner = |byte: u8| plain(byte) || b"-_".contains(&byte);
+        let bytes = text.as_bytes();
+        let ends = [bytes.first(), bytes.last()];
+        let fits = (1..=63).contains(&bytes.len()) && bytes.iter().copied().all(inner);
+        if fits && ends.into_iter().flatten().copied().all(plain) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Error::invalid("a network's name has 1 to 63 of `a-z`, `0-9`, `-` and `_`")
+            .with_hint("begin and end it with a letter or a digit, such as `team-2`"))
+    }
+}
+
+text_type!(NetworkName);
+
 /// The name of an image in the store: 1 to 128 of `a-z`, `0-9`, `.`, `_`, `-`, `/` and `:`,
 /// without empty, `.` or `..` parts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

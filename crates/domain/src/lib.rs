@@ -25,5 +25,5 @@ pub mod provider;
 pub mod audit;
 
 pub use error::{Error, Kind, Result};
-pub use id::{ExecutionId, GuestPath, ImageName, KeyId, SandboxId, SandboxName};
+pub use id::{ExecutionId, GuestPath, ImageName, KeyId, NetworkName, SandboxId, SandboxName};
 pub use principal::{Permission, Principal};

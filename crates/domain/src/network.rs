@@ -8,6 +8,7 @@ mod address;
 mod allowance;
 mod choice;
 mod connection;
+mod membership;
 mod name;
 mod preset;
 pub mod proxy;
@@ -23,6 +24,9 @@ pub use address::{Special, reached, special};
 pub use allowance::{Allowance, Ceilings, Terms, Traffic};
 pub use choice::Choice;
 pub use connection::{Connection, Judgement, Report};
+pub use membership::{
+    MOST_MEMBERS, Membership, Move, check_networks, is_in_zone, is_sandbox, sandbox_called,
+};
 pub use name::{DomainName, Pattern};
 pub use preset::{LIMITED, limited};
 pub use rule::{Block, Effect, Ports, Rule, Target};

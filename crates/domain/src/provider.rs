@@ -13,7 +13,7 @@ use crate::image::Image;
 use crate::isolation::{Enforcement, Host};
 use crate::lifecycle::Cause;
 use crate::network::{Pattern, Report, Terms, Traffic};
-use crate::sandbox::{Millis, Spec, Usage};
+use crate::sandbox::{Millis, Sandbox, Spec, Usage};
 use crate::secret::{Given, Sealed, SecretName, Value};
 use crate::{ImageName, Result, SandboxId};
 
@@ -53,16 +53,14 @@ pub trait Provider: Send + Sync {
     /// names the phase.
     fn create<'a>(
         &'a self,
-        id: &'a SandboxId,
-        spec: &'a Spec,
+        sandbox: &'a Sandbox,
         secrets: &'a [Given],
     ) -> BoxFuture<'a, Result<Running>>;
     /// Starts a stopped sandbox from its saved layer, with these secrets. `before` is what its
     /// network has moved.
     fn start<'a>(
         &'a self,
-        id: &'a SandboxId,
-        spec: &'a Spec,
+        sandbox: &'a Sandbox,
         secrets: &'a [Given],
         before: &'a Traffic,
     ) -> BoxFuture<'a, Result<Running>>;

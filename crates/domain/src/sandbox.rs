@@ -1,16 +1,16 @@
 //! What a sandbox is: what was asked for, and what is recorded of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::isolation::{Control, Enforcement};
 use crate::language::Language;
 use crate::lifecycle::{Cause, State};
-use crate::network::{Allowance, Policy};
+use crate::network::{Allowance, Membership, Policy, Terms, Traffic};
 use crate::preview::Previews;
 use crate::secret::Grant;
-use crate::{Error, GuestPath, ImageName, Result, SandboxId, SandboxName};
+use crate::{Error, GuestPath, ImageName, NetworkName, Result, SandboxId, SandboxName};
 
 /// A moment, in milliseconds since the Unix epoch.
 pub type Millis = u64;
@@ -41,6 +41,9 @@ pub struct Spec {
     pub resources: Resources,
     /// What it may reach.
     pub network: Policy,
+    /// The named networks of its owner that it is in.
+    #[serde(default)]
+    pub networks: BTreeSet<NetworkName>,
     /// The secrets that it can use; their values are never part of it.
     #[serde(default)]
     pub secrets: Vec<Grant>,
@@ -162,6 +165,14 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
+    /// What its network is held to, where it has moved so much before.
+    pub fn terms(&self, before: Traffic) -> Terms {
+        let Spec { name, network, networks, allowance, .. } = &self.spec;
+        let (owner, name, networks) = (self.owner.clone(), name.clone(), networks.clone());
+        let membership = Membership { owner, name, networks };
+        Terms { policy: network.clone(), allowance: *allowance, membership, before }
+    }
+
     /// When its time to live ends, if it has one.
     pub fn expires_at(&self) -> Option<Millis> {
         self.spec.retention.time_to_live_ms.map(|ttl| self.created_at.saturating_add(ttl))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use infield_domain::lifecycle::{Cause, Reason, State};
-use infield_domain::network::{Allowance, Policy};
+use infield_domain::network::{Allowance, Policy, check_networks};
 use infield_domain::sandbox::{Sandbox, Spec, WORKING_DIRECTORY};
 use infield_domain::secret::Grant;
 use infield_domain::{Error, GuestPath, ImageName, Permission, Principal, Result};
@@ -75,7 +75,7 @@ impl Engine {
         let mut sandbox = self.new_record(who, create, (policy, allowance, secrets));
         for _ in 0..NAME_TRIES {
             let (driver, seat) = Driver::new(self, sandbox.clone(), once);
-            match self.registry().insert(&seat, self.settings().max_sandboxes) {
+            match self.seat(&seat).await? {
                 Ok(()) => {
                     let seat = self.bring_up(driver, seat, sandbox).await?;
                     return self.bring_repository(who, seat, git).await;
@@ -105,6 +105,7 @@ impl Engine {
             retention: create.retention,
             resources: create.resources,
             network,
+            networks: create.networks,
             secrets,
             previews: infield_domain::preview::Previews::default(),
             allowance,
@@ -249,6 +250,11 @@ fn check(create: &CreateSandbox, network: &Policy) -> Result<()> {
     {
         return Err(Error::invalid("the working directory of a sandbox begins with `/`")
             .with_hint("leave it out for `/workspace`"));
+    }
+    check_networks(&create.networks)?;
+    if *network == Policy::None && !create.networks.is_empty() {
+        return Err(Error::invalid("a sandbox with the network `none` can be in no other")
+            .with_hint("leave out `join`, or choose another network, such as `limited`"));
     }
     create.git.as_ref().map_or(Ok(()), |source| git::check_remote(&source.url, network))
 }

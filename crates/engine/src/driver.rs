@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use infield_domain::lifecycle::{Cause, Event, Reason, State, next};
-use infield_domain::network::{Terms, Traffic};
+use infield_domain::network::Traffic;
 use infield_domain::preview;
 use infield_domain::sandbox::Sandbox;
 use infield_domain::{Error, Kind, Result, SandboxId};
@@ -283,17 +283,13 @@ impl Driver {
     }
 
     async fn change_network(&mut self, change: NetworkChange) -> Result<()> {
-        let spec = &self.sandbox.spec;
-        let terms = Terms {
-            allowance: change.ceilings.settle(spec.allowance)?,
-            policy: change.policy.unwrap_or_else(|| spec.network.clone()),
-            before: self.seat.moved.get(),
-        };
-        if self.sandbox.state == State::Running {
+        let mut changed = self.sandbox.clone();
+        change.apply(&mut changed.spec)?;
+        if changed.state == State::Running {
+            let terms = changed.terms(self.seat.moved.get());
             self.engine.provider().set_network(&self.seat.id, &terms).await?;
         }
-        self.sandbox.spec.network = terms.policy;
-        self.sandbox.spec.allowance = terms.allowance;
+        self.sandbox = changed;
         Ok(())
     }
 

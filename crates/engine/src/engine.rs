@@ -89,6 +89,7 @@ struct Inner {
     records: Records,
     registry: Registry,
     images: Images,
+    joining: tokio::sync::Mutex<()>,
     kept: KeptOutput,
     tasks: TaskTracker,
     runtime: Handle,
@@ -111,6 +112,7 @@ impl Engine {
             records: Records::open(store)?,
             registry: Registry::default(),
             images: Images::default(),
+            joining: tokio::sync::Mutex::default(),
             kept: KeptOutput::default(),
             tasks: TaskTracker::new(),
             runtime,
@@ -225,6 +227,11 @@ impl Engine {
 
     pub(crate) fn images(&self) -> &Images {
         &self.inner.images
+    }
+
+    /// Held by whoever puts a sandbox into a named network.
+    pub(crate) fn joining(&self) -> &tokio::sync::Mutex<()> {
+        &self.inner.joining
     }
 
     pub(crate) fn kept(&self) -> &KeptOutput {

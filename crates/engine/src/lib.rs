@@ -39,6 +39,7 @@ pub use executions::{Attach, ExecutionRecord, Output, OutputRequest};
 
 pub mod toolbox;
 
+mod membership;
 mod network;
 pub use network::{Refused, destination, refused_sentence};
 

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use infield_domain::network::{
-    Allowance, Ceilings, Choice, Connection, Judgement, Policy, Report, Traffic,
+    Allowance, Ceilings, Choice, Connection, Judgement, Move, Policy, Report, Traffic, is_sandbox,
 };
-use infield_domain::sandbox::{Millis, Sandbox};
+use infield_domain::sandbox::{Millis, Sandbox, Spec};
 use infield_domain::secret::STRAY;
-use infield_domain::{Permission, Principal, Result, SandboxId};
+use infield_domain::{Error, Permission, Principal, Result, SandboxId};
 
 use crate::driver::{Change, Seat};
 use crate::sandboxes::masked;
@@ -86,6 +86,25 @@ impl Moved {
 pub(crate) struct NetworkChange {
     pub(crate) policy: Option<Policy>,
     pub(crate) ceilings: Ceilings,
+    /// Into a named network, or out of one.
+    pub(crate) wish: Option<Move>,
+}
+
+impl NetworkChange {
+    /// Makes the change.
+    pub(crate) fn apply(self, spec: &mut Spec) -> Result<()> {
+        spec.allowance = self.ceilings.settle(spec.allowance)?;
+        spec.network = self.policy.unwrap_or_else(|| spec.network.clone());
+        let Some(wish) = self.wish else { return Ok(()) };
+        if spec.network == Policy::None && matches!(wish, Move::Join(_)) {
+            return Err(Error::conflict(format!(
+                "sandbox `{}` has the network `none`, so that it can be in no other",
+                spec.name
+            ))
+            .with_hint("give it one with `infield net set`, such as `limited`"));
+        }
+        wish.apply(&mut spec.networks)
+    }
 }
 
 /// What a sandbox's network refuses from some moment on.
@@ -146,9 +165,9 @@ impl Engine {
         let found =
             who.require(Permission::Manage).and_then(|()| self.registry().find(who, reference));
         let subject = found.as_ref().map_or(reference.to_owned(), |seat| seat.id.to_string());
-        let change = Change::Network(NetworkChange { policy: None, ceilings });
+        let change = NetworkChange { ceilings, ..NetworkChange::default() };
         let result = match found {
-            Ok(seat) => seat.change(change, CHANGE_LIMIT).await,
+            Ok(seat) => seat.change(Change::Network(change), CHANGE_LIMIT).await,
             Err(error) => Err(error),
         };
         let words = |done: &Arc<Sandbox>| ceilings_line(&done.spec.allowance);
@@ -250,6 +269,8 @@ pub fn refused_sentence(sandbox: &Sandbox, refusals: &[Connection]) -> Option<St
         format!("A request to {} was refused: {}.", destination(one), one.reason)
     };
     let mut sentences = once(stray.iter().map(told).collect());
+    let is_apart = |one: &&Connection| one.name.as_deref().is_some_and(is_sandbox);
+    let (apart, closed): (Vec<_>, Vec<_>) = closed.into_iter().partition(is_apart);
     let closed = once(closed.into_iter().map(destination).collect());
     if let Some(first) = closed.first() {
         sentences.push(format!(
@@ -257,6 +278,15 @@ pub fn refused_sentence(sandbox: &Sandbox, refusals: &[Connection]) -> Option<St
              with `infield net allow {} {first}`.",
             sandbox.spec.network.as_str(),
             closed.join(", "),
+            sandbox.spec.name
+        ));
+    }
+    let apart = once(apart.into_iter().map(destination).collect());
+    if !apart.is_empty() {
+        sentences.push(format!(
+            "This sandbox may not reach {}. Ask the user before anything else; they can put both \
+             sandboxes into one network with `infield net join {} NETWORK`.",
+            apart.join(", "),
             sandbox.spec.name
         ));
     }

@@ -1,6 +1,6 @@
 //! Sandboxes: make, find, start, stop, delete, measure, tidy up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,9 @@ use infield_domain::lifecycle::{Cause, Reason, State};
 use infield_domain::network::{Ceilings, Choice, Connection, Traffic};
 use infield_domain::sandbox::{Millis, Resources, Retention, Sandbox, Usage};
 use infield_domain::secret::Wanted;
-use infield_domain::{Error, GuestPath, ImageName, Permission, Principal, Result, SandboxName};
+use infield_domain::{
+    Error, GuestPath, ImageName, NetworkName, Permission, Principal, Result, SandboxName,
+};
 
 use crate::Engine;
 use crate::create::Use;
@@ -51,6 +53,8 @@ pub struct CreateSandbox {
     pub resources: Resources,
     /// What it may reach; the server's setting when nothing is said.
     pub network: Choice,
+    /// The named networks of its owner that it is to be in.
+    pub networks: BTreeSet<NetworkName>,
     /// The secrets that it can use.
     pub secrets: Vec<Wanted>,
     /// How much its network may carry; the server's settings where nothing is said.
@@ -77,6 +81,7 @@ impl CreateSandbox {
             retention: Retention::TEMPORARY,
             resources: Resources::DEFAULT,
             network: Choice::default(),
+            networks: BTreeSet::new(),
             secrets: Vec::new(),
             ceilings: Ceilings::default(),
             require: Vec::new(),
@@ -169,6 +174,9 @@ impl Engine {
         let mut detail = format!("image {image}");
         for wish in &create.secrets {
             detail.push_str(&format!(", secret {}", wish.secret));
+        }
+        for network in &create.networks {
+            detail.push_str(&format!(", in network {network}"));
         }
         let name = create.name.as_ref().map_or(String::new(), ToString::to_string);
         let made = self.make_sandbox(who, create, Use::Many).await;

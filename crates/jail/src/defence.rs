@@ -77,6 +77,9 @@ defences! {
     Dumpable = "dumpable",
     /// The environment is built from nothing (kept by the agent too, which is told).
     Environment = "environment",
+    /// A sandbox is reached by members of a network that it is in. The network process has the same
+    /// wall.
+    Members = "members",
     /// Paths stay beneath the data directory.
     Beneath = "beneath",
     /// The launcher checks each field of each request.

@@ -50,8 +50,13 @@ impl Lines {
 
     /// The inside of a sandbox.
     pub(crate) fn guest(self: &Arc<Self>, id: &SandboxId) -> Arc<dyn Guest> {
+        Arc::new(self.client(id))
+    }
+
+    /// The same, for what only this provider does.
+    pub(crate) fn client(self: &Arc<Self>, id: &SandboxId) -> Client {
         let (lines, id) = (Arc::clone(self), id.clone());
-        Arc::new(Client::new(move || lines.open(&id)))
+        Client::new(move || lines.open(&id))
     }
 
     /// A connection: the one that was made ahead, if its agent still has the other end.

@@ -14,7 +14,7 @@ use infield_domain::network::{Policy, Report, Terms, Traffic};
 use infield_domain::secret::Guarded;
 use infield_domain::{Error, Result, SandboxId};
 use infield_jail::defence::{Defence, Without};
-use infield_net::control::{Answer, Request, Settings};
+use infield_net::control::{Answer, Reach, Request, Settings};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -24,6 +24,7 @@ use self::moved::Moved;
 
 mod link;
 mod moved;
+mod peers;
 
 pub use link::Link;
 
@@ -34,9 +35,12 @@ const QUEUE: usize = 256;
 /// Reports that wait for the engine at most; the network process keeps further ones.
 const REPORTS: usize = 64;
 
+/// Sandboxes that wait to be connected to others at most; further ones are not.
+const REACHES: usize = 256;
+
 /// A question on its way.
 pub(crate) struct Question {
-    request: Request,
+    request: Box<Request>,
     sockets: Vec<OwnedFd>,
     reply: oneshot::Sender<Answer>,
 }
@@ -47,6 +51,8 @@ pub struct Network {
     /// Everything that shall be served.
     served: Mutex<BTreeMap<SandboxId, Terms>>,
     reports: tokio::sync::Mutex<mpsc::Receiver<(SandboxId, Report)>>,
+    /// Sandboxes that are to be connected to others.
+    reaches: tokio::sync::Mutex<mpsc::Receiver<Reach>>,
     fresh: Arc<Notify>,
     /// Walls that a build for attacks leaves out.
     without: Without,
@@ -64,11 +70,13 @@ impl Network {
     ) -> (Arc<Self>, Link) {
         let (questions, asked) = mpsc::channel(QUEUE);
         let (reporter, reports) = mpsc::channel(REPORTS);
-        let link = Link::new(asked, sockets, reporter, (settings, first_number));
+        let (reacher, reaches) = mpsc::channel(REACHES);
+        let link = Link::new(asked, sockets, (reporter, reacher), (settings, first_number));
         let network = Self {
             questions,
             served: Mutex::default(),
             reports: tokio::sync::Mutex::new(reports),
+            reaches: tokio::sync::Mutex::new(reaches),
             fresh: link.fresh(),
             without: Without::from_environment(),
             moved: link.moved(),
@@ -157,7 +165,7 @@ impl Network {
         let before = self.moved.begin(sandbox, terms.before);
         let is_kept = self.without.keeps(Defence::Policy);
         let policy = if is_kept { terms.policy.clone() } else { Policy::Public };
-        let terms = Terms { policy, allowance: terms.allowance, before };
+        let terms = Terms { policy, before, ..terms.clone() };
         let known = self.lock().insert(sandbox.clone(), terms.clone());
         (terms, known)
     }
@@ -207,6 +215,7 @@ impl Network {
     async fn ask(&self, request: Request, sockets: Vec<OwnedFd>) -> Result<Answer> {
         let (reply, answer) = oneshot::channel();
         let asked = timeout(LIMIT, async {
+            let request = Box::new(request);
             let sent = self.questions.send(Question { request, sockets, reply }).await;
             sent.map_err(|_| away())?;
             answer.await.map_err(|_| away())

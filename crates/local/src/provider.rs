@@ -15,7 +15,7 @@ use infield_domain::isolation::Host;
 use infield_domain::lifecycle::{Cause, Reason};
 use infield_domain::network::{Pattern, Policy, Report, Terms, Traffic};
 use infield_domain::provider::{Found, ImageSource, Provider, Running};
-use infield_domain::sandbox::{Millis, Spec, Usage};
+use infield_domain::sandbox::{Millis, Sandbox, Spec, Usage};
 use infield_domain::secret::{Given, Sealed, SecretName, Value};
 use infield_domain::{Error, ImageName, Kind, Result, SandboxId};
 use infield_jail::request::{self, Answer, Request};
@@ -32,6 +32,7 @@ use crate::watch::Watches;
 use crate::wires::{self, Brought, Fresh, Wires};
 use crate::{convert, import};
 
+mod peers;
 mod secrets;
 
 /// The longest that each kind of work may take, the wait for a new launcher included.
@@ -187,17 +188,12 @@ impl Local {
         self.gauges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn run(
-        &self,
-        id: &SandboxId,
-        spec: &Spec,
-        secrets: &[Given],
-        before: Traffic,
-    ) -> Result<Running> {
+    async fn run(&self, sandbox: &Sandbox, secrets: &[Given], before: Traffic) -> Result<Running> {
+        let (id, spec) = (&sandbox.id, &sandbox.spec);
         // Who serves it has to know of them from the first moment.
         let authority = self.provide_secrets(id, secrets).await?;
         let request = Request::Start(convert::start(id, spec));
-        let terms = Terms { policy: spec.network.clone(), allowance: spec.allowance, before };
+        let terms = sandbox.terms(before);
         let (ahead, wires) = oneshot::channel();
         let started = self.launcher.ask_ahead(request, limit::START, ahead);
         let (started, served) = tokio::join!(started, self.serve_ahead(id, &terms, wires));
@@ -399,21 +395,19 @@ impl Provider for Local {
 
     fn create<'a>(
         &'a self,
-        id: &'a SandboxId,
-        spec: &'a Spec,
+        sandbox: &'a Sandbox,
         secrets: &'a [Given],
     ) -> BoxFuture<'a, Result<Running>> {
-        Box::pin(self.run(id, spec, secrets, Traffic::default()))
+        Box::pin(self.run(sandbox, secrets, Traffic::default()))
     }
 
     fn start<'a>(
         &'a self,
-        id: &'a SandboxId,
-        spec: &'a Spec,
+        sandbox: &'a Sandbox,
         secrets: &'a [Given],
         before: &'a Traffic,
     ) -> BoxFuture<'a, Result<Running>> {
-        Box::pin(self.run(id, spec, secrets, *before))
+        Box::pin(self.run(sandbox, secrets, *before))
     }
 
     fn stop<'a>(&'a self, id: &'a SandboxId, _spec: &'a Spec) -> BoxFuture<'a, Result<()>> {

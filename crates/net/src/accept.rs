@@ -7,6 +7,8 @@
 //!     │
 //!     ├─▶ the proxy ─▶ heard ─┐
 //!     │                       ▼
+//!     ├─▶ the name of a sandbox ─▶ peer
+//!     │
 //!     └─▶ name or address ─▶ judged ─▶ looked at ─▶ connected ─▶ carried ─▶ entry
 //!                              │          │                        │
 //!                              └──────────┴──▶ refused             └─▶ cut, when the policy changes
@@ -19,6 +21,7 @@ mod dial;
 mod entry;
 mod greet;
 mod opened;
+mod peer;
 mod seen;
 
 use std::io;
@@ -26,7 +29,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use infield_domain::network::{Judgement, reached};
+use infield_domain::network::{Judgement, reached, sandbox_called};
 use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -34,7 +37,7 @@ use tokio::time::sleep;
 
 use crate::defence::Defence;
 use crate::names::{Meaning, RESOLVER};
-use crate::relay::{self, Pace};
+use crate::relay::{self, End, Pace};
 use crate::sandbox::Sandbox;
 use crate::upstream::Upstream;
 
@@ -167,15 +170,32 @@ async fn perform(shared: Arc<Shared>, stream: TcpStream, task: Task) {
     match task {
         Task::Resolve => resolve(&shared, stream).await,
         Task::Greet => greet::greet(&shared, stream).await,
-        Task::Carry(entry) => carry::carry(&shared, &entry, Caller::steered(stream)).await,
+        Task::Carry(entry) => lead(&shared, &entry, Caller::steered(stream)).await,
         Task::Drop(..) => {}
     }
 }
 
 /// Hands a connection to the resolver.
+/// Leads a connection to another sandbox, or out.
+async fn lead(shared: &Shared, entry: &Entry, caller: Caller) {
+    match entry.asked.name.as_ref().and_then(sandbox_called) {
+        Some(called) => peer::carry(shared, entry, called, caller).await,
+        None => carry::carry(shared, entry, caller).await,
+    }
+}
+
 async fn resolve(shared: &Shared, stream: TcpStream) {
     let (sandbox, upstream) = (Arc::clone(&shared.sandbox), Arc::clone(&shared.upstream));
     crate::dns::serve_stream(stream, sandbox, upstream).await;
+}
+
+/// How a connection that ended so is judged, and why.
+fn judged(end: &End) -> (Judgement, String) {
+    match end {
+        End::Broken(error) => (Judgement::Allowed, format!("it broke: {error}")),
+        End::Spent => (Judgement::Exceeded, relay::SPENT.to_owned()),
+        End::Idle => (Judgement::Cut, "nothing was said for long".to_owned()),
+    }
 }
 
 /// How long to accept nothing after a failure.

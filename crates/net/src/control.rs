@@ -65,6 +65,14 @@ pub enum Request {
         /// Which.
         sandbox: SandboxId,
     },
+    /// What came of a [`Reach`]; for [`Outcome::Connected`] a connected stream socket comes along.
+    /// Answer: [`Answer::Done`].
+    Reached {
+        /// The question, as it was asked.
+        reach: Reach,
+        /// What came of it.
+        outcome: Outcome,
+    },
     /// What a sandbox has moved. Answer: [`Answer::Traffic`], or [`Answer::Unknown`].
     Traffic {
         /// Which.
@@ -86,9 +94,36 @@ pub struct Settings {
 pub enum FromNetwork {
     /// An answer to the question of this number.
     Answer(u64, Answer),
+    /// A sandbox is to be connected to another one. The daemon answers by [`Request::Reached`],
+    /// whenever it knows.
+    Reach(Reach),
     /// What there is to tell of a sandbox: at the end of connections, and each second in which it
     /// moved something.
     Report(SandboxId, Report),
+}
+
+/// A connection from one sandbox to a port of another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// Chosen by the asker. The next network process may choose it again.
+    pub number: u64,
+    /// Whose program connects.
+    pub from: SandboxId,
+    /// Where to.
+    pub to: SandboxId,
+    /// Which port of its loopback.
+    pub port: u16,
+}
+
+/// What came of a [`Reach`].
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It is made, and these bytes came back already.
+    Connected(Vec<u8>),
+    /// It may not be made.
+    Refused,
+    /// It was not made, and why.
+    Unreachable(String),
 }
 
 /// An answer.

@@ -50,6 +50,9 @@ defences! {
     Host = "host",
     /// HTTP is read, understood and written anew.
     Requests = "requests",
+    /// A sandbox is reached by those of its owner alone that are in one network with it. The daemon
+    /// has the same wall.
+    Members = "members",
     /// A connection that was made to the listener itself is not carried.
     Straight = "straight",
     /// What no longer fits a policy that changed is cut.

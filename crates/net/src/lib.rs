@@ -12,7 +12,8 @@
 //!    │                                             │
 //!    └──connection──▶ accept ──▶ judge (policy, name of the address, addresses of the name)
 //!                        │            │ refused ──▶ refusal
-//!                        └──▶ inspect (TLS, HTTP: is it that name?) ──▶ relay ──▶ host's network
+//!                        ├──▶ inspect (TLS, HTTP: is it that name?) ──▶ relay ──▶ host's network
+//!                        └──▶ peers (are both in one network?) ──▶ relay ──▶ another sandbox
 //! ```
 
 pub mod control;
@@ -27,6 +28,7 @@ mod inspect;
 mod journal;
 mod names;
 mod opening;
+mod peers;
 mod proxy;
 mod refusal;
 mod relay;

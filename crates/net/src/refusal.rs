@@ -8,6 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use infield_domain::SandboxId;
+use infield_domain::network::is_sandbox;
 use infield_domain::secret::STRAY;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -45,6 +46,13 @@ impl fmt::Display for Refusal {
                 out,
                 "infield refused the request to {host}:{port}: {why}; values of secrets go to the \
                  hosts that their secrets name, over TLS, and nowhere else"
+            );
+        }
+        if is_sandbox(host) {
+            return write!(
+                out,
+                "infield refused the connection to {host}:{port} ({why}); a person can put both \
+                 sandboxes into one network with `infield net join {sandbox} NETWORK`"
             );
         }
         write!(

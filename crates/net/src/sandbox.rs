@@ -16,6 +16,7 @@ use crate::dns::Limits;
 use crate::journal::Journal;
 use crate::names::Names;
 use crate::opening::Opener;
+use crate::peers::Door;
 use crate::relay::Crowd;
 
 /// A policy with everything that it refers to.
@@ -120,6 +121,8 @@ pub(crate) struct Sandbox {
     pub(crate) counters: Counters,
     /// The way to who opens TLS.
     pub(crate) opener: Arc<Opener>,
+    /// The way to other sandboxes.
+    pub(crate) peers: Door,
     /// Its connections, among those of all sandboxes.
     pub(crate) crowd: Arc<Crowd>,
     /// What is told to the daemon.

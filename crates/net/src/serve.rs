@@ -26,6 +26,7 @@ use crate::dns::Limits;
 use crate::journal::{Journal, News};
 use crate::names::Names;
 use crate::opening::Opener;
+use crate::peers::{Door, Peers};
 use crate::relay::Crowd;
 use crate::sandbox::{Counters, Rules, Sandbox};
 use crate::upstream::Upstream;
@@ -47,6 +48,7 @@ const MOST_PAIRS: usize = 4;
 pub(crate) async fn serve(daemon: OwnedFd, keeper: OwnedFd, without: Without) -> io::Result<()> {
     let (daemon, keeper) = (packet::register(daemon)?, packet::register(keeper)?);
     let mut state = State { without, ..State::default() };
+    state.peers = Peers::new(state.news.clone(), without);
     let mut room = vec![0; PACKET_BYTES];
     let mut ticks = interval(TELL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -165,6 +167,8 @@ struct State {
     limited: Arc<[Rule]>,
     upstream: Option<Arc<Upstream>>,
     opener: Arc<Opener>,
+    /// Who may reach whom.
+    peers: Arc<Peers>,
     /// How many connections are carried.
     open: Arc<AtomicUsize>,
     /// Somebody wrote into a journal.
@@ -180,6 +184,9 @@ impl State {
     /// Packs what is in the journals.
     fn collect(&mut self) {
         self.has_rest = false;
+        for reach in self.peers.take() {
+            push(&mut self.outbox, &FromNetwork::Reach(reach));
+        }
         for (id, served) in &self.served {
             let journal = &served.sandbox.journal;
             let connections = journal.take(ENTRIES);
@@ -226,12 +233,17 @@ impl State {
             Request::Inventory => Answer::Serving(self.served.keys().cloned().collect()),
             Request::Configure(settings) => self.configure(settings),
             Request::Serve { sandbox, terms, secrets } => {
-                let served = self.serve(sandbox, (terms, secrets.into()), sockets);
+                self.peers.change(&sandbox, Some(&terms));
+                let served = self.serve(sandbox.clone(), (terms, secrets.into()), sockets);
+                if !self.served.contains_key(&sandbox) {
+                    self.peers.change(&sandbox, None);
+                }
                 served.map_or_else(|error| Answer::Failed(error.to_string()), |()| Answer::Done)
             }
             Request::Change { sandbox, terms } => {
                 let Some(served) = self.served.get(&sandbox) else { return Answer::Unknown };
                 let secrets = Arc::clone(&served.sandbox.rules().secrets);
+                self.peers.change(&sandbox, Some(&terms));
                 served.sandbox.rules.send_replace(self.rules(terms, secrets));
                 Answer::Done
             }
@@ -246,7 +258,12 @@ impl State {
                 self.opener.replace(sockets.into_iter().next());
                 Answer::Done
             }
+            Request::Reached { reach, outcome } => {
+                self.peers.answer(&reach, outcome, sockets.into_iter().next());
+                Answer::Done
+            }
             Request::Forget { sandbox } => {
+                self.peers.change(&sandbox, None);
                 if let Some(served) = self.served.remove(&sandbox) {
                     loop {
                         let report = served.report(served.sandbox.journal.take(ENTRIES));
@@ -301,6 +318,7 @@ impl State {
             lookups: Limits::default(),
             counters: Counters::after(&before),
             opener: self.opener.clone(),
+            peers: Door::new(self.peers.clone()),
             crowd: Crowd::among(&self.open),
             journal: Journal::new(self.news.clone()),
         });

@@ -14,6 +14,7 @@ mod wire;
 
 use std::io;
 use std::num::NonZeroU16;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
@@ -39,6 +40,12 @@ impl Client {
     /// A client that connects like this, once for each operation.
     pub fn new(connect: impl Fn() -> io::Result<UnixStream> + Send + Sync + 'static) -> Self {
         Self { connect: Arc::new(connect) }
+    }
+
+    /// Connects to a port inside for somebody else: gives the connected stream socket, from which
+    /// at most 4 KiB were read already.
+    pub async fn dial_apart(&self, port: NonZeroU16) -> Result<(OwnedFd, Vec<u8>)> {
+        dial::dial_apart(self, port).await
     }
 
     async fn open(&self, request: Request) -> Result<wire::Wire> {

@@ -23,8 +23,8 @@ pub(crate) use running::{
     Mode, Work, attach, execution_record, outcome, output, output_query, work,
 };
 pub(crate) use sandboxes::{
-    ceilings, create_sandbox, deadlines, inspection, list_sandboxes, network, prune, pruned,
-    sandbox,
+    ceilings, create_sandbox, deadlines, inspection, list_sandboxes, network, network_name, prune,
+    pruned, sandbox,
 };
 pub(crate) use secrets::{secret, set_secret};
 

@@ -31,6 +31,7 @@ mod files;
 mod images;
 mod keys;
 mod mcp;
+mod membership;
 mod ports;
 mod running;
 mod sandboxes;

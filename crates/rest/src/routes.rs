@@ -9,7 +9,9 @@ use infield_domain::Error;
 use crate::failure::{Answer, Failure};
 use crate::hint;
 use crate::serve::Context;
-use crate::{audit, daemon, files, gate, images, keys, mcp, ports, running, sandboxes, secrets};
+use crate::{
+    audit, daemon, files, gate, images, keys, mcp, membership, ports, running, sandboxes, secrets,
+};
 
 #[cfg(test)]
 mod tests;
@@ -55,6 +57,8 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/sandboxes/{ref}/ports/{port}/expire", || post(ports::expire)),
     route("POST", "/v1/sandboxes/{ref}/ports/{port}/connect", || post(ports::connect)),
     route("PUT", "/v1/sandboxes/{ref}/network/limits", || put(sandboxes::limit_network)),
+    route("PUT", "/v1/sandboxes/{ref}/networks/{network}", || put(membership::join)),
+    route("DELETE", "/v1/sandboxes/{ref}/networks/{network}", || delete(membership::leave)),
     route("POST", "/v1/run", || post(running::run)),
     route("POST", "/v1/sandboxes/{ref}/executions", || post(running::execute)),
     route("GET", "/v1/sandboxes/{ref}/executions", || get(running::list)),

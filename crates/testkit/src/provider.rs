@@ -11,7 +11,7 @@ use infield_domain::isolation::{Control, Enforcement, Host, Mechanism};
 use infield_domain::lifecycle::Cause;
 use infield_domain::network::{Connection, Pattern, Report, Terms, Traffic};
 use infield_domain::provider::{Found, ImageSource, Provider, Running};
-use infield_domain::sandbox::{Millis, Spec, Usage};
+use infield_domain::sandbox::{Millis, Sandbox, Spec, Usage};
 use infield_domain::secret::{Given, Sealed, SecretName, Value};
 use infield_domain::{Error, ImageName, Kind, Result, SandboxId};
 use tokio::sync::watch;
@@ -271,8 +271,7 @@ impl Provider for FakeProvider {
 
     fn create<'a>(
         &'a self,
-        id: &'a SandboxId,
-        _: &'a Spec,
+        Sandbox { id, .. }: &'a Sandbox,
         secrets: &'a [Given],
     ) -> BoxFuture<'a, Result<Running>> {
         self.give(id, secrets);
@@ -281,11 +280,11 @@ impl Provider for FakeProvider {
 
     fn start<'a>(
         &'a self,
-        id: &'a SandboxId,
-        _: &'a Spec,
+        sandbox: &'a Sandbox,
         secrets: &'a [Given],
         before: &'a Traffic,
     ) -> BoxFuture<'a, Result<Running>> {
+        let id = &sandbox.id;
         Box::pin(async move {
             self.give(id, secrets);
             self.with(|state| state.before.insert(id.clone(), *before));

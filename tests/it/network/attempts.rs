@@ -20,7 +20,8 @@ use crate::attacks::Outcome;
 
 /// What each script begins with, after the world's addresses.
 const PRELUDE: &str = include_str!("attempts/prelude.py");
-/// Where another sandbox of the same owner listens, on every address that it has.
+/// Where another sandbox of the same owner listens, on every address that it has. At the next port
+/// it gives back what it gets.
 const NEIGHBOUR: u16 = 8077;
 /// Attempts that go on at the same time.
 const WORKERS: usize = 8;
@@ -35,6 +36,8 @@ pub(crate) struct Attempt {
     pub(super) policy: Policy,
     /// A ceiling of the sandbox's network, as `NAME=VALUE`.
     ceiling: Option<&'static str>,
+    /// A named network that the sandbox is in.
+    network: Option<&'static str>,
     /// What the sandbox goes through before the script begins.
     pub(super) after: &'static [Step],
     /// What happens when the script has said `READY`; `CHANGED` names a file that comes then.
@@ -104,6 +107,8 @@ pub(crate) enum Step {
     Change(&'static [&'static str]),
     /// Its policy becomes `none`.
     Close,
+    /// It leaves a named network.
+    Leave(&'static str),
     Stop,
     Start,
     Pause,
@@ -131,8 +136,9 @@ impl Attempt {
         script: &'static str,
     ) -> Self {
         let (ground, success) = (Ground::Anywhere, Success::Said);
-        let (ceiling, after, during) = (None, &[] as &[Step], &[] as &[Step]);
-        Self { name, defence, policy, ceiling, after, during, ground, success, script }
+        let (ceiling, network) = (None, None);
+        let (after, during) = (&[] as &[Step], &[] as &[Step]);
+        Self { name, defence, policy, ceiling, network, after, during, ground, success, script }
     }
 
     /// The same where it can be made.
@@ -150,6 +156,11 @@ impl Attempt {
         Self { ceiling: Some(ceiling), ..self }
     }
 
+    /// The same in a sandbox that is in a named network.
+    pub(crate) const fn within(self, network: &'static str) -> Self {
+        Self { network: Some(network), ..self }
+    }
+
     /// The same in a sandbox that has gone through something.
     pub(crate) const fn after(self, steps: &'static [Step]) -> Self {
         Self { after: steps, ..self }
@@ -165,9 +176,15 @@ impl Attempt {
         program(self.script)
     }
 
-    /// The option of the command line that sets its ceiling.
+    /// The options of the command line that set its ceiling and its named network.
     pub(super) fn options(&self) -> Vec<String> {
-        self.ceiling.iter().map(|ceiling| format!("--net-{ceiling}")).collect()
+        let ceiling = self.ceiling.iter().map(|ceiling| format!("--net-{ceiling}"));
+        ceiling.chain(self.network.iter().map(|network| format!("--join={network}"))).collect()
+    }
+
+    /// Whether its sandbox has a ceiling.
+    pub(super) fn has_ceiling(&self) -> bool {
+        self.ceiling.is_some()
     }
 
     /// Why it is not made in sandboxes, if it is not.

@@ -76,12 +76,21 @@ print('WORKS')";
 
 /// Somebody to be reached by another sandbox, and by nothing else.
 const LISTEN: &str = "
-mine = socket.create_server(('::', NEIGHBOUR), family=socket.AF_INET6, dualstack_ipv6=True)
-print('LISTENS', flush=True)
-while True:
-    stream, _ = mine.accept()
+def serve(port, answer):
+    mine = socket.create_server(('::', port), family=socket.AF_INET6, dualstack_ipv6=True)
+    print('LISTENS', flush=True)
+    while True:
+        stream, _ = mine.accept()
+        threading.Thread(target=answer, args=(stream,), daemon=True).start()
+def mark(stream):
     stream.sendall(MARK + b'\\n')
-    stream.close()";
+    stream.close()
+def echo(stream):
+    while piece := stream.recv(65536):
+        stream.sendall(piece)
+    stream.close()
+threading.Thread(target=serve, args=(NEIGHBOUR + 1, echo), daemon=True).start()
+serve(NEIGHBOUR, mark)";
 
 /// Attempts, and what each said.
 type Said = Vec<(&'static Attempt, String)>;
@@ -106,7 +115,7 @@ fn chosen() -> impl Iterator<Item = &'static Attempt> {
 /// Whether nothing else works in its sandbox afterwards: whoever asked too often gets no answer for
 /// a minute, and whoever moved all that it may moves nothing more.
 fn is_greedy(attempt: &Attempt) -> bool {
-    matches!(attempt.success, Success::AskedOften(..)) || !attempt.options().is_empty()
+    matches!(attempt.success, Success::AskedOften(..)) || attempt.has_ceiling()
 }
 
 /// Puts attempts into sandboxes, the longest work first.
@@ -183,11 +192,22 @@ fn play_all(product: &Product, rounds: &[Round], workers: usize) -> (Said, Vec<S
     (said.into_inner().unwrap_or_else(PoisonError::into_inner), faults)
 }
 
-/// Another sandbox of the same owner, that listens.
-fn neighbour(product: &Product, policy: Policy) -> Result<()> {
-    product.create("neighbour", policy)?;
+/// Other sandboxes that listen, in one named network where they can be: one of the same owner, and
+/// one of another.
+fn neighbours(product: &Product, policy: Policy) -> Result<()> {
     let listen = program(LISTEN);
-    product.run(&["exec", "-d", "neighbour", "/usr/bin/python3", "-c", &listen]).map(drop)
+    let begin = |name: &str| -> Result<()> {
+        product.run(&["exec", "-d", name, "/usr/bin/python3", "-c", &listen]).map(drop)
+    };
+    if matches!(policy, Policy::None) {
+        product.create("neighbour", policy)?;
+        return begin("neighbour");
+    }
+    product.create_with("neighbour", policy, &["--join=team"])?;
+    let stranger = r#"{"name": "stranger", "network": "public", "join": ["team"]}"#;
+    product.create_as("somebody", stranger)?;
+    begin("neighbour")?;
+    begin("stranger")
 }
 
 #[test]
@@ -200,7 +220,7 @@ fn every_attempt_is_held_in_a_sandbox() -> Result<()> {
 
 /// Makes every short attempt in sandboxes, and fails for each that succeeds.
 pub(super) fn check_all_held(product: &Product) -> Result<()> {
-    neighbour(product, Policy::Public)?;
+    neighbours(product, Policy::Public)?;
     let rounds = rounds(product, chosen().filter(|attempt| is_short(attempt)));
     let (said, mut faults) = play_all(product, &rounds, WORKERS);
     for (attempt, said) in &said {

@@ -43,6 +43,9 @@ pub(crate) struct SandboxOptions {
     /// What it may not reach in any case
     #[arg(long, value_name = "TARGET")]
     deny: Vec<String>,
+    /// A named network of yours that it is in: its members reach each other by name; can be repeated
+    #[arg(long, value_name = "NAME")]
+    join: Vec<String>,
     /// A secret that it can use, in the variable of its name or in another one; can be repeated
     #[arg(long, value_name = "NAME[=VARIABLE]")]
     secret: Vec<String>,
@@ -72,6 +75,7 @@ impl SandboxOptions {
             network: self.network,
             allow: self.allow,
             deny: self.deny,
+            join: self.join,
             secrets: self.secret,
             network_limits: NetworkLimits {
                 connections: self.net_connections,

@@ -78,6 +78,9 @@ fn lines(sandbox: &Sandbox) -> Table {
     for rule in &sandbox.network_rules {
         table.pair("", rule.clone());
     }
+    if !sandbox.networks.is_empty() {
+        table.pair("in networks", sandbox.networks.join(", "));
+    }
     if !sandbox.secrets.is_empty() {
         let pairs: Vec<_> = sandbox.secrets.iter().map(|(v, s)| format!("{s} as {v}")).collect();
         table.pair("secrets", pairs.join(", "));

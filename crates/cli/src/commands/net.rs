@@ -6,7 +6,7 @@ use infield_rest::wire::{AuditQuery, Network, NetworkLimits, Page, Record, Sandb
 
 use super::info::{describe_network_limits, path};
 use crate::args::{Format, value};
-use crate::client::{Client, Request};
+use crate::client::{Client, Request, segment};
 use crate::output::{self, BAD, GOOD, Table};
 
 /// See and change what a sandbox may reach
@@ -21,6 +21,7 @@ Examples:
   infield net set web none
   infield net set web public --deny '*.example.org'
   infield net limit web --bandwidth 2m --total 10g
+  infield net join web team
   infield net log web")]
 pub(crate) struct NetArgs {
     #[command(subcommand)]
@@ -39,6 +40,15 @@ enum NetCommand {
     ///
     /// What is not named stays as it is. A connection that is stopped by a ceiling is in the log.
     Limit(LimitArgs),
+    /// Put a sandbox into a named network of its owner
+    ///
+    /// Members reach each other on every port, by name: `http://NAME:8080`, or
+    /// `NAME.infield.internal`. A network is there as long as somebody is in it.
+    Join(MembershipArgs),
+    /// Take a sandbox out of a named network
+    ///
+    /// Its connections to and from other members are cut.
+    Leave(MembershipArgs),
     /// Show connections that were made and refused
     Log(LogArgs),
 }
@@ -92,6 +102,18 @@ struct LimitArgs {
 }
 
 #[derive(Debug, Args)]
+struct MembershipArgs {
+    /// A name or an id
+    #[arg(value_name = "SANDBOX")]
+    sandbox: String,
+    /// The word for the network
+    #[arg(value_name = "NETWORK")]
+    network: String,
+    #[command(flatten)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
 struct LogArgs {
     /// A name or an id
     #[arg(value_name = "SANDBOX")]
@@ -103,6 +125,12 @@ struct LogArgs {
     format: Format,
 }
 
+impl MembershipArgs {
+    fn target(&self) -> String {
+        format!("{}/networks/{}", path(&self.sandbox), segment(&self.network))
+    }
+}
+
 /// Does what was asked.
 pub(crate) async fn run(client: &Client, args: NetArgs) -> Result<()> {
     match args.command {
@@ -112,6 +140,16 @@ pub(crate) async fn run(client: &Client, args: NetArgs) -> Result<()> {
             put(client, &sandbox, &Network { network, allow, deny }, format).await
         }
         NetCommand::Limit(args) => limit(client, args).await,
+        NetCommand::Join(args) => {
+            let target = args.target();
+            let made: Sandbox =
+                client.json(Request::put_json(target, &serde_json::Map::new())?).await?;
+            show(&made, args.format)
+        }
+        NetCommand::Leave(args) => {
+            let left: Sandbox = client.json(Request::delete(args.target())).await?;
+            show(&left, args.format)
+        }
         NetCommand::Log(args) => log(client, args).await,
     }
 }
@@ -163,6 +201,9 @@ fn show(changed: &Sandbox, format: Format) -> Result<()> {
     table.pair("network", changed.network.clone());
     for rule in &changed.network_rules {
         table.pair("", rule.clone());
+    }
+    if !changed.networks.is_empty() {
+        table.pair("in networks", changed.networks.join(", "));
     }
     table.pair("carries", describe_network_limits(changed));
     output::say(&table.render())

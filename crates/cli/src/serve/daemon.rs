@@ -222,6 +222,8 @@ async fn serve(handed: Handed) -> Result<()> {
     tasks.spawn(async move { opener.keep().await });
     let watching = local.clone();
     tasks.spawn(async move { watching.watch_disks().await });
+    let connecting = local.clone();
+    tasks.spawn(async move { connecting.keep_peers().await });
     tasks.spawn(async move { local.keep_network().await });
     let control = packet::register(control).map_err(failed)?;
     let told = Told { tried, keeper: control.get_ref().try_clone().map_err(failed)? };

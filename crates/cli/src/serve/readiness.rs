@@ -13,9 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use infield_domain::language::Language;
+use infield_domain::lifecycle::State;
 use infield_domain::network::{Allowance, Policy};
 use infield_domain::provider::Provider;
-use infield_domain::sandbox::{Resources, Retention, Spec, WORKING_DIRECTORY};
+use infield_domain::sandbox::{Resources, Retention, Sandbox, Spec, WORKING_DIRECTORY};
 use infield_domain::{Error, ImageName, Result, SandboxId};
 use infield_engine::Engine;
 use infield_rest::Health;
@@ -124,9 +125,9 @@ impl Pause {
 
 /// Makes and removes a sandbox until that works once; false when the daemon ends before.
 async fn prove(provider: &dyn Provider, pause: &mut Pause) -> bool {
-    // One name for all attempts, so that the next one removes what one could not.
-    let mut id = None;
-    while let Err(error) = attempt(provider, &mut id).await {
+    // One for all attempts, so that the next one removes what one could not.
+    let mut sandbox = None;
+    while let Err(error) = attempt(provider, &mut sandbox).await {
         tracing::error!(
             hint = error.hint(),
             source = log::chain(&error),
@@ -139,17 +140,17 @@ async fn prove(provider: &dyn Provider, pause: &mut Pause) -> bool {
     true
 }
 
-async fn attempt(provider: &dyn Provider, id: &mut Option<SandboxId>) -> Result<()> {
-    let id = match id {
-        Some(id) => id,
-        None => id.insert(random_id()?),
+async fn attempt(provider: &dyn Provider, sandbox: &mut Option<Sandbox>) -> Result<()> {
+    let sandbox = match sandbox {
+        Some(sandbox) => sandbox,
+        None => sandbox.insert(throwaway(random_id()?)?),
     };
     let made = async {
-        provider.create(id, &spec()?, &[]).await?;
-        provider.guest(id).executions().await
+        provider.create(sandbox, &[]).await?;
+        provider.guest(&sandbox.id).executions().await
     };
     let made = made.await;
-    let removed = provider.delete(id).await;
+    let removed = provider.delete(&sandbox.id).await;
     made?;
     removed
 }
@@ -159,6 +160,22 @@ fn random_id() -> Result<SandboxId> {
     getrandom::fill(&mut random)
         .map_err(|error| Error::internal("the host gives no random number").with_source(error))?;
     Ok(SandboxId::from_random(random))
+}
+
+fn throwaway(id: SandboxId) -> Result<Sandbox> {
+    Ok(Sandbox {
+        id,
+        owner: String::new(),
+        request_key: None,
+        spec: spec()?,
+        state: State::Creating,
+        cause: None,
+        provider: String::new(),
+        enforcement: None,
+        created_at: 0,
+        changed_at: 0,
+        active_at: 0,
+    })
 }
 
 fn spec() -> Result<Spec> {
@@ -173,6 +190,7 @@ fn spec() -> Result<Spec> {
         retention: Retention::TEMPORARY,
         resources: Resources::DEFAULT,
         network: Policy::None,
+        networks: Default::default(),
         secrets: Vec::new(),
         previews: infield_domain::preview::Previews::default(),
         allowance: Allowance::DEFAULT,

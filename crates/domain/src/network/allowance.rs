@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Policy;
+use super::{Membership, Policy};
 use crate::{Error, Result};
 
 /// Connections that one sandbox can be given at most: each takes two descriptors outside of it.
@@ -102,6 +102,8 @@ pub struct Terms {
     pub policy: Policy,
     /// How much.
     pub allowance: Allowance,
+    /// Whom it may reach besides, and who it.
+    pub membership: Membership,
     /// What it has moved before, which counts.
     pub before: Traffic,
 }

@@ -86,11 +86,11 @@ async fn bring_up(engine: &Engine, sandbox: &Sandbox, first: First) -> Performed
     let before = seat.map_or_else(Default::default, |seat| seat.moved.get());
     let result = match first {
         First::Yes => {
-            let call = || provider.create(&sandbox.id, &sandbox.spec, &secrets);
+            let call = || provider.create(sandbox, &secrets);
             repeated(CREATE_LIMIT, "creating", call).await
         }
         First::No => {
-            let call = || provider.start(&sandbox.id, &sandbox.spec, &secrets, &before);
+            let call = || provider.start(sandbox, &secrets, &before);
             repeated(START_LIMIT, "starting", call).await
         }
     };

@@ -20,6 +20,7 @@ fn sandbox(state: State, retention: Retention) -> Sandbox {
             labels: Default::default(),
             retention,
             resources: Resources::DEFAULT,
+            networks: Default::default(),
             secrets: Vec::new(),
             network: Policy::None,
             previews: infield_domain::preview::Previews::default(),

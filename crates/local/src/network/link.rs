@@ -7,19 +7,25 @@ use std::sync::Arc;
 
 use infield_domain::SandboxId;
 use infield_domain::network::Report;
-use infield_net::control::{Answer, FromNetwork, PACKET_BYTES, Request, Settings, ToNetwork};
+use infield_net::control::{
+    Answer, FromNetwork, Outcome, PACKET_BYTES, Reach, Request, Settings, ToNetwork,
+};
 use infield_net::packet;
 use tokio::io::{Interest, unix::AsyncFd};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::Question;
 use super::moved::Moved;
+
+const BUSY: &str = "too many sandboxes are being connected to others";
 
 /// Owns the socket, pairs questions with answers, and takes a new socket when one comes.
 pub struct Link {
     questions: mpsc::Receiver<Question>,
     sockets: mpsc::Receiver<OwnedFd>,
     reports: mpsc::Sender<(SandboxId, Report)>,
+    reaches: mpsc::Sender<Reach>,
     settings: Settings,
     /// A socket is new: whoever is behind it may serve nobody.
     fresh: Arc<Notify>,
@@ -47,13 +53,14 @@ impl Link {
     pub(super) fn new(
         questions: mpsc::Receiver<Question>,
         sockets: mpsc::Receiver<OwnedFd>,
-        reports: mpsc::Sender<(SandboxId, Report)>,
+        (reports, reaches): (mpsc::Sender<(SandboxId, Report)>, mpsc::Sender<Reach>),
         (settings, first_number): (Settings, u64),
     ) -> Self {
         Self {
             questions,
             sockets,
             reports,
+            reaches,
             settings,
             fresh: Arc::default(),
             moved: Arc::default(),
@@ -91,7 +98,7 @@ impl Link {
                     self.fresh.notify_one();
                 }
                 Turn::Question(Some(Question { request, sockets, reply })) => {
-                    self.send(request, sockets, Some(reply));
+                    self.send(*request, sockets, Some(reply));
                 }
                 Turn::Sent(Ok(())) | Turn::Reported => {}
                 Turn::Received(Ok(bytes)) if !bytes.is_empty() => self.route(&bytes),
@@ -159,6 +166,14 @@ impl Link {
             Ok(FromNetwork::Report(sandbox, report)) => {
                 self.moved.tell(&sandbox, report.traffic);
                 self.report = Some((sandbox, report));
+            }
+            Ok(FromNetwork::Reach(reach)) => {
+                if let Err(TrySendError::Full(reach) | TrySendError::Closed(reach)) =
+                    self.reaches.try_send(reach)
+                {
+                    let outcome = Outcome::Unreachable(BUSY.to_owned());
+                    self.send(Request::Reached { reach, outcome }, Vec::new(), None);
+                }
             }
             Err(_) => tracing::error!(length = bytes.len(), "the network said what is no word"),
         }

@@ -152,7 +152,8 @@ async fn open_and_exchange(
     let (client, server) = (Arc::clone(client), Arc::new(server));
     let is_inspected = is_inspected || is_request;
     let seen = Seen { is_inspected, is_opened: is_opened(&rules, entry) };
-    let host = grant(manner, &client)?;
+    let host = grant(manner, &client)
+        .map_err(|Gone| Stop::Broken("its client is gone".to_owned()))?;
     let link = Link { shared, entry, client, server, seen, host };
     let ended = tokio::select! {
         biased;
@@ -172,14 +173,17 @@ async fn open_and_exchange(
     }
 }
 
+/// A client that cannot be told that its connection is made.
+pub(super) struct Gone;
+
 /// Tells a client of the proxy that its connection is made. From here on it is answered like any
 /// other. Gives the host of its request.
-fn grant(manner: &mut Manner, client: &TcpStream) -> Result<Option<String>, Stop> {
+pub(super) fn grant(manner: &mut Manner, client: &TcpStream) -> Result<Option<String>, Gone> {
     let manner = std::mem::replace(manner, Manner::Steered);
     let word = manner.granted();
     // It fits: little was written before, and nothing waits to be read.
     if !word.is_empty() && !matches!(client.try_write(word), Ok(written) if written == word.len()) {
-        return Err(Stop::Broken("its client is gone".to_owned()));
+        return Err(Gone);
     }
     Ok(if let Manner::Request(host) = manner { Some(host) } else { None })
 }
@@ -228,7 +232,7 @@ async fn open(
     let unreachable =
         |error| Failure::Unreachable(format!("{}; not reached: {error}", route.reason));
     let (server, address) = connected.map_err(unreachable)?;
-    entry.reach(address);
+    entry.reach(Some(address));
     Ok((route, server))
 }
 

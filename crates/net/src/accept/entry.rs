@@ -31,7 +31,7 @@ pub(super) struct Entry {
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) asked: Asked,
     pub(super) meter: Arc<Meter>,
-    reached: OnceLock<IpAddr>,
+    reached: OnceLock<Option<IpAddr>>,
     outcome: OnceLock<(Judgement, String)>,
     at: u64,
     began: Instant,
@@ -51,8 +51,8 @@ impl Entry {
         }
     }
 
-    /// Counts it as made.
-    pub(super) fn reach(&self, address: IpAddr) {
+    /// Counts it as made; another sandbox has no address.
+    pub(super) fn reach(&self, address: Option<IpAddr>) {
         if self.reached.set(address).is_ok() {
             self.sandbox.counters.open.fetch_add(1, Ordering::Relaxed);
             self.sandbox.counters.connections.fetch_add(1, Ordering::Relaxed);
@@ -61,7 +61,7 @@ impl Entry {
 
     /// The address that it reached.
     pub(super) fn reached(&self) -> Option<IpAddr> {
-        self.reached.get().copied()
+        self.reached.get().copied().flatten()
     }
 
     /// Says how it ended. What is said first counts.
@@ -105,7 +105,7 @@ impl Drop for Entry {
             at: self.at,
             duration_ms,
             name: self.asked.name.as_ref().map(|name| name.as_str().to_owned()),
-            address: self.reached.get().copied().or(self.asked.address),
+            address: self.reached().or(self.asked.address),
             port: self.asked.port,
             sent_bytes: self.meter.bytes(Direction::Out),
             received_bytes: self.meter.bytes(Direction::In),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use infield_domain::network::{DomainName, Judgement};
 use tokio::net::TcpStream;
 
-use super::Shared;
-use super::carry::{self, Caller};
+use super::{Shared, lead};
+use super::carry::Caller;
 use super::entry::{Asked, Entry};
 use crate::inspect::{First, Silence};
 use crate::proxy::{self, Place, Said, Wanted, socks};
@@ -37,7 +37,7 @@ pub(super) async fn greet(shared: &Shared, stream: TcpStream) {
                 }
             };
             let caller = Caller { stream, first, manner };
-            carry::carry(shared, &entry(asked), caller).await;
+            lead(shared, &entry(asked), caller).await;
         }
         Err(Failure::Silent) => {}
         Err(Failure::Wrong(answer, why)) => {

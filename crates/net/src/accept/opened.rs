@@ -13,14 +13,15 @@ use infield_domain::network::Judgement;
 use rustix::net::{Shutdown, shutdown, sockopt};
 use tokio::net::TcpStream;
 
-use super::Shared;
 use super::entry::Entry;
 use super::seen::{Seen, until_unfit};
+use super::{Shared, judged};
 use crate::handover::{Handover, Report, WINDOW};
 use crate::inspect::First;
 use crate::opening::Opened;
 use crate::refusal;
-use crate::relay::{self, Direction, End};
+use crate::relay;
+use crate::relay::{Direction, End};
 
 const AWAY: &str = "a secret names its host, and the process that opens TLS is away";
 
@@ -135,14 +136,6 @@ async fn follow(
                 return Err((Judgement::Allowed, "the process that opens TLS ended".to_owned()));
             }
         }
-    }
-}
-
-fn judged(end: &End) -> (Judgement, String) {
-    match end {
-        End::Broken(error) => (Judgement::Allowed, format!("it broke: {error}")),
-        End::Spent => (Judgement::Exceeded, relay::SPENT.to_owned()),
-        End::Idle => (Judgement::Cut, "nothing was said for long".to_owned()),
     }
 }
 

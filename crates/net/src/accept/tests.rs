@@ -2,6 +2,7 @@
 
 mod ceilings;
 mod opened;
+mod peer;
 mod proxy;
 mod secure;
 
@@ -51,6 +52,7 @@ fn sandbox(rules: Arc<Rules>) -> Arc<Sandbox> {
         lookups: Default::default(),
         counters: Counters::default(),
         opener: Arc::default(),
+        peers: Default::default(),
         crowd: Default::default(),
         journal: Journal::new(Arc::default()),
     })
@@ -61,6 +63,13 @@ impl Case {
     pub(crate) async fn by_name(rules: Arc<Rules>, port: u16) -> Self {
         let sandbox = sandbox(rules);
         let (address, _) = sandbox.names.bind(&HOST.parse().expect("a name"));
+        Self::start(sandbox, Some(SocketAddr::new(address.into(), port))).await
+    }
+
+    /// The same for the name of another sandbox.
+    pub(crate) async fn by_sandbox(rules: Arc<Rules>, called: &str, port: u16) -> Self {
+        let sandbox = sandbox(rules);
+        let (address, _) = sandbox.names.bind(&called.parse().expect("a name"));
         Self::start(sandbox, Some(SocketAddr::new(address.into(), port))).await
     }
 

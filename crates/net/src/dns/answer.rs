@@ -4,6 +4,8 @@
 //! | --- | --- | --- |
 //! | `localhost`, and below | the loopback addresses | never |
 //! | an address of ours, backwards | the name that it stands for | never |
+//! | a sandbox that this one may reach | addresses that stand for it | never |
+//! | another one below `infield.internal`, or in a network | the same, and connections are refused | never |
 //! | nothing outside (`question`) | that it does not exist | never |
 //! | any, under `none` | that it is refused | never |
 //! | one that the policy does not resolve | addresses that stand for it | never |
@@ -21,7 +23,9 @@ use std::sync::atomic::Ordering;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::PTR;
 use hickory_proto::rr::{DNSClass, Name, RData, RecordType};
-use infield_domain::network::{DomainName, Effect, Pattern, Policy, Rule, Target};
+use infield_domain::network::{
+    DomainName, Effect, Pattern, Policy, Rule, Target, is_in_zone, sandbox_called,
+};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -30,6 +34,7 @@ use super::message::{self, Answer, Asked, Received, Transport};
 use super::question::{Subject, subject};
 use crate::defence::Defence;
 use crate::names::Meaning;
+use crate::peers::Found;
 use crate::sandbox::{Rules, Sandbox};
 use crate::upstream::{LookupFailure, Upstream};
 
@@ -166,6 +171,7 @@ fn known(asked: &Asked, sandbox: &Sandbox, now: Instant) -> Known {
         Subject::Localhost => Known::All(localhost(kind)),
         Subject::Address(address) => Known::All(backwards(address, kind, sandbox)),
         Subject::Nothing => Known::All(Answer::error(ResponseCode::NXDomain)),
+        Subject::Sandbox(name) => Known::All(about_sandbox(&name, kind, sandbox)),
         Subject::Name(name) => about(name, kind, sandbox, now),
     }
 }
@@ -190,6 +196,19 @@ fn backwards(address: IpAddr, kind: RecordType, sandbox: &Sandbox) -> Answer {
         (None, _) => Answer::error(ResponseCode::NXDomain),
         (Some(name), RecordType::PTR) => Answer::with(vec![RData::PTR(PTR(name))]),
         (Some(_), _) => Answer::with(Vec::new()),
+    }
+}
+
+/// What the name of another sandbox stands for. Nobody learns by it which sandboxes there are.
+fn about_sandbox(name: &DomainName, kind: RecordType, sandbox: &Sandbox) -> Answer {
+    if sandbox.rules().policy == Policy::None {
+        return refused(because::BLOCKED, "this sandbox has no network");
+    }
+    let called = sandbox_called(name).unwrap_or_default();
+    match sandbox.peers.find(&sandbox.id, called) {
+        // A sandbox in no network knows no names of one label.
+        Found::Alone if !is_in_zone(name) => Answer::error(ResponseCode::NXDomain),
+        Found::Member(..) | Found::Stranger | Found::Alone => stand_in(name, kind, sandbox),
     }
 }
 

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use hickory_proto::rr::Name;
-use infield_domain::network::DomainName;
+use infield_domain::network::{DomainName, sandbox_called};
 
-/// Ends of names that nobody outside answers for: they are the host's own network's (`local`, RFC
+/// Ends of names, those of sandboxes apart, that nobody outside answers for: they are the host's own network's (`local`, RFC
 /// 6762; `internal`, ICANN 2024), another system's (`onion`, RFC 7686; `alt`, RFC 9476), or nobody's
 /// (`invalid`, RFC 6761), or lead from addresses to names (`arpa`).
 const NOT_OUTSIDE: [&str; 6] = ["local", "internal", "onion", "alt", "invalid", "arpa"];
@@ -19,6 +19,8 @@ pub(super) enum Subject {
     Localhost,
     /// An address whose name is asked for.
     Address(IpAddr),
+    /// Another sandbox, if there is one.
+    Sandbox(DomainName),
     /// Something that could be outside.
     Name(DomainName),
     /// Nothing that could be.
@@ -31,13 +33,13 @@ pub(super) fn subject(name: &Name) -> Subject {
         return Subject::Root;
     }
     let Some(known) = domain_name(name) else { return Subject::Nothing };
-    let (above, last) = known.as_str().rsplit_once('.').unwrap_or(("", known.as_str()));
+    let last = known.as_str().rsplit('.').next().unwrap_or_default();
     match last {
         "localhost" => Subject::Localhost,
         // It leads from addresses to names, and homes have names of their own there (RFC 8375).
         "arpa" => address(name).map_or(Subject::Nothing, Subject::Address),
-        // A name of one label is one of the host's network.
-        _ if above.is_empty() || NOT_OUTSIDE.contains(&last) => Subject::Nothing,
+        _ if sandbox_called(&known).is_some() => Subject::Sandbox(known),
+        _ if NOT_OUTSIDE.contains(&last) => Subject::Nothing,
         _ => Subject::Name(known),
     }
 }

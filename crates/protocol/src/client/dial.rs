@@ -2,6 +2,7 @@
 
 use std::io;
 use std::num::NonZeroU16;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -12,11 +13,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 
 use super::Client;
-use super::wire::nonsense;
+use super::wire::{garbage, nonsense};
 use crate::message::{Event, Request};
 
 /// To connect inside; longer than the agent tries.
 const DIAL: Duration = Duration::from_secs(10);
+
+/// Bytes that may come along with the agent's answer where the connection goes on elsewhere.
+const EARLY_BYTES: usize = 4 << 10;
 
 pub(super) async fn dial(client: &Client, port: NonZeroU16) -> Result<Box<dyn PortStream>> {
     let mut wire = client.open(Request::Dial(port.get())).await?;
@@ -26,6 +30,18 @@ pub(super) async fn dial(client: &Client, port: NonZeroU16) -> Result<Box<dyn Po
     }
     let (stream, early) = wire.into_bytes()?;
     Ok(Box::new(Dialled { stream, early, taken: 0 }))
+}
+
+/// The same for somebody else: the connection to the agent, and what came along with its answer.
+pub(super) async fn dial_apart(client: &Client, port: NonZeroU16) -> Result<(OwnedFd, Vec<u8>)> {
+    let mut wire = client.open(Request::Dial(port.get())).await?;
+    wire.events.read_at_most(EARLY_BYTES);
+    match wire.events.next_within(DIAL).await? {
+        Event::Started => {}
+        _ => return Err(nonsense()),
+    }
+    let (stream, early) = wire.into_bytes()?;
+    Ok((stream.into_std().map_err(garbage)?.into(), early))
 }
 
 /// The connection to the agent, which copies.

@@ -86,6 +86,11 @@ fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>> {
 }
 
 impl Events {
+    /// Takes no more than so many bytes with one read from now on.
+    pub(super) fn read_at_most(&mut self, bytes: usize) {
+        self.buffer.truncate(bytes);
+    }
+
     /// The next event, whenever it comes; a failure is an error.
     pub(super) async fn next(&mut self) -> Result<Event> {
         loop {

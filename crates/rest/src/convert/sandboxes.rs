@@ -6,12 +6,12 @@ use infield_domain::isolation::Control;
 use infield_domain::lifecycle::State;
 use infield_domain::network::{Allowance, Ceilings, Choice, Policy};
 use infield_domain::sandbox::{Resources, Retention, Sandbox};
-use infield_domain::{Error, Result};
+use infield_domain::{Error, NetworkName, Result};
 use infield_engine::{
     CreateSandbox, Deadlines, GitSource, Inspection, ListSandboxes, Prune, Pruned,
 };
 
-use super::{PAGE_ITEMS, named, parse_some, unknown};
+use super::{PAGE_ITEMS, named, parse, parse_some, unknown};
 use crate::wire::{self, ResourceWishes};
 
 const STATES: [State; 8] = [
@@ -40,6 +40,7 @@ pub(crate) fn create_sandbox(wish: wire::CreateSandbox) -> Result<CreateSandbox>
         retention,
         resources: resources(wish.resources),
         network: network.map_err(|error| named("network", &error))?,
+        networks: wish.join.iter().map(|word| network_name(word)).collect::<Result<_>>()?,
         secrets: wish.secrets.iter().map(|text| text.parse()).collect::<Result<_>>()?,
         ceilings: ceilings(wish.network_limits),
         require: wish.require.iter().map(|word| control(word)).collect::<Result<_>>()?,
@@ -147,6 +148,7 @@ pub(crate) fn sandbox(sandbox: Sandbox) -> wire::Sandbox {
         },
         network: spec.network.as_str().to_owned(),
         network_rules: rules(&spec.network),
+        networks: spec.networks.into_iter().map(Into::into).collect(),
         secrets: secrets.collect(),
         network_limits: network_limits(spec.allowance),
         require: spec.require.into_iter().map(|control| control.as_str().to_owned()).collect(),
@@ -174,6 +176,11 @@ fn network_limits(allowance: Allowance) -> wire::NetworkLimits {
 pub(crate) fn ceilings(wish: wire::NetworkLimits) -> Ceilings {
     let wire::NetworkLimits { connections, bytes_per_second, total_bytes } = wish;
     Ceilings { connections, bytes_per_second, total_bytes }
+}
+
+/// The word for a named network.
+pub(crate) fn network_name(word: &str) -> Result<NetworkName> {
+    parse("network", word)
 }
 
 /// What a sandbox shall reach.

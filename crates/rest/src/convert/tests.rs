@@ -175,6 +175,7 @@ fn answers_mask_every_variable() {
         labels: [("team".to_owned(), "web".to_owned())].into(),
         retention: Retention::TEMPORARY,
         resources: Resources::DEFAULT,
+        networks: Default::default(),
         secrets: Vec::new(),
         network: Policy::None,
         previews: infield_domain::preview::Previews::default(),

@@ -62,6 +62,9 @@ pub struct CreateSandbox {
     /// What it may not reach in any case.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deny: Vec<String>,
+    /// Named networks of its owner that it is in, whose members reach each other by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub join: Vec<String>,
     /// Secrets that it can use: `NAME`, or `NAME=VARIABLE` for another variable than its name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,
@@ -193,6 +196,9 @@ pub struct Sandbox {
     pub network: String,
     /// The rules of a `custom` one.
     pub network_rules: Vec<String>,
+    /// The named networks of its owner that it is in.
+    #[serde(default)]
+    pub networks: Vec<String>,
     /// Variables that have placeholders, with the secrets that they stand for.
     pub secrets: BTreeMap<String, String>,
     /// How much its network may carry; a missing field is no limit.

@@ -6,6 +6,7 @@ mod handshakes;
 mod inside;
 mod lifecycle;
 mod lookalikes;
+mod peers;
 mod protocols;
 mod rebinding;
 mod requests;
@@ -26,6 +27,7 @@ pub(crate) const KINDS: &[(&str, &[Attempt])] = &[
     ("tunnels", tunnels::ATTEMPTS),
     ("protocols", protocols::ATTEMPTS),
     ("inside", inside::ATTEMPTS),
+    ("other sandboxes", peers::ATTEMPTS),
     ("lifecycle", lifecycle::ATTEMPTS),
     ("floods", floods::ATTEMPTS),
 ];

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::super::attempts::{Attempt, Policy, Step, program};
 use super::super::product::Product;
 use super::super::world::World;
-use super::{check_works, chosen};
+use super::{ALLOWED_WORKS, check_works, chosen, neighbours};
 use crate::attacks::Outcome;
 
 /// What a script in the background may take.
@@ -84,6 +84,9 @@ impl Product {
     fn step(&mut self, sandbox: &str, policy: Policy, step: Step) -> Result<bool> {
         match step {
             Step::Change(rules) => self.change(sandbox, Policy::Custom(rules))?,
+            Step::Leave(network) => {
+                self.ask(&["net", "leave", sandbox, network]).map(drop)?;
+            }
             Step::Close => self.change(sandbox, Policy::None)?,
             Step::Stop => self.ask(&["stop", sandbox]).map(drop)?,
             Step::Start => self.ask(&["start", sandbox]).map(drop)?,
@@ -115,7 +118,9 @@ fn is_death(step: &Step) -> bool {
 pub(super) fn play(product: &mut Product, number: usize, attempt: &Attempt) -> Result<String> {
     let sandbox = format!("life-{number}");
     let policy = product.policy_of(attempt);
-    product.create(&sandbox, policy)?;
+    let options = attempt.options();
+    let options: Vec<_> = options.iter().map(String::as_str).collect();
+    product.create_with(&sandbox, policy, &options)?;
     if attempt.during.is_empty() {
         let mut said = String::new();
         for (done, step) in attempt.after.iter().enumerate() {
@@ -176,6 +181,7 @@ fn every_attempt_in_the_course_of_life_is_held() -> Result<()> {
 
 /// Makes every attempt in the course of a life, and fails for each that succeeds.
 pub(in crate::network) fn check_all_lives_held(product: &mut Product) -> Result<()> {
+    neighbours(product, Policy::Public)?;
     let mut faults = Vec::new();
     // Where there is a proxy alone, nobody inside looks anything up.
     let looks_up = |attempt: &Attempt| {

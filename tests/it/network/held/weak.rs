@@ -13,7 +13,7 @@ use anyhow::{Result, ensure};
 use super::super::attempts::{Attempt, Ground, Policy, all, program};
 use super::super::product::Product;
 use super::super::world::World;
-use super::{Said, chosen, floods, is_short, life, neighbour, play_all, rounds};
+use super::{Said, chosen, floods, is_short, life, neighbours, play_all, rounds};
 use crate::attacks::Outcome;
 
 /// Products at the same time.
@@ -51,7 +51,7 @@ fn play(world: &Arc<World>, words: &str, act: &Act) -> Result<Played> {
     let attempts: Vec<_> = act.iter().map(|(attempt, _)| *attempt).collect();
     let mut product = Product::without(Arc::clone(world), words)?;
     if let Some(attempt) = attempts.iter().find(|attempt| attempt.script.contains("NEIGHBOUR")) {
-        neighbour(&product, product.policy_of(attempt))?;
+        neighbours(&product, product.policy_of(attempt))?;
     }
     let short = attempts.iter().copied().filter(|attempt| is_short(attempt));
     let (mut said, mut faults) = play_all(&product, &rounds(&product, short), WORKERS);

@@ -13,14 +13,13 @@ fn names_that_could_be_outside() {
     }
     check("WWW.Example.ORG.", Subject::Name("www.example.org".parse().expect("a name")));
     // What ends in such letters is another name.
-    check("notlocal.", Subject::Nothing);
+    check("notlocal.", Subject::Sandbox("notlocal".parse().expect("a name")));
     check("my.notlocal.", Subject::Name("my.notlocal".parse().expect("a name")));
 }
 
 #[test]
 fn names_that_never_are() {
     for text in [
-        "printer.",
         "printer.local.",
         "metadata.google.internal.",
         "x.onion.",
@@ -36,6 +35,15 @@ fn names_that_never_are() {
         check(text, Subject::Nothing);
     }
     check(".", Subject::Root);
+}
+
+#[test]
+fn other_sandboxes() {
+    for text in ["printer.", "db.infield.internal.", "a.db.infield.internal."] {
+        let name = text.trim_end_matches('.').parse().expect("a name");
+        check(text, Subject::Sandbox(name));
+    }
+    check("infield.internal.", Subject::Nothing);
 }
 
 #[test]

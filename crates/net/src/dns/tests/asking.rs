@@ -8,7 +8,7 @@ use hickory_proto::op::{Edns, Message, Query, ResponseCode};
 use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::{Name, RData, RecordType};
 use infield_domain::SandboxId;
-use infield_domain::network::{Allowance, Policy};
+use infield_domain::network::{Allowance, Membership, Policy, Terms, Traffic};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::watch;
@@ -64,6 +64,7 @@ impl World {
             lookups: crate::dns::Limits::default(),
             counters: Counters::default(),
             opener: Arc::default(),
+            peers: Default::default(),
             crowd: Default::default(),
             journal: Journal::new(Arc::default()),
         });
@@ -82,6 +83,19 @@ impl World {
     pub(super) fn exists(&self, name: &str, how: fn(Says) -> Says) {
         self.authority.say(name, RecordType::A, how(Says::Address(FOUR, 60)));
         self.authority.say(name, RecordType::AAAA, how(Says::Nothing));
+    }
+
+    /// Puts the sandbox into a named network.
+    pub(super) fn joins(&self, network: &str) {
+        let networks = [network.parse().expect("a word")].into();
+        let (owner, name) = ("alice".to_owned(), "web".parse().expect("a name"));
+        let terms = Terms {
+            policy: Policy::Limited,
+            allowance: Allowance::DEFAULT,
+            membership: Membership { owner, name, networks },
+            before: Traffic::default(),
+        };
+        self.sandbox.peers.peers.change(&self.sandbox.id, Some(&terms));
     }
 
     pub(super) fn change(&self, policy: &str) {

@@ -201,3 +201,21 @@ async fn one_that_does_not_speak_edns_is_not_spoken_to_so() {
     let reply = world.send(&plain).await.expect("an answer");
     assert_eq!((reply.response_code, reply.edns.is_none()), (Refused, true));
 }
+
+#[tokio::test]
+async fn names_of_sandboxes_are_never_asked_for_outside() {
+    for policy in ["public", "limited", "allow printer"] {
+        let world = World::start(policy).await;
+        world.exists("printer", |says| says);
+        // It is in no network.
+        world.check("printer", RecordType::A, (NXDomain, &[])).await;
+        world.check("printer", RecordType::TXT, (NXDomain, &[])).await;
+        // What is below the zone is answered alike, whether there is such a sandbox or not.
+        world.check_stand_in("printer.infield.internal").await;
+        world.joins("team");
+        world.check_stand_in("printer").await;
+        world.check("printer", RecordType::TXT, (NoError, &[])).await;
+        world.check("infield.internal", RecordType::A, (NXDomain, &[])).await;
+        assert_eq!(world.authority.asked(), 0, "{policy}");
+    }
+}
