@@ -26,6 +26,9 @@ pub(super) const SHORT: &str = "/short";
 pub(super) const DOWN: &str = "/down";
 pub(super) const UP: &str = "/up";
 
+/// The header of a short answer that says how hands were shaken on the server's side.
+pub(super) const HANDSHAKE: &str = "x-handshake";
+
 /// Bytes of a short answer, without the echo.
 const FILLING: usize = 1 << 10;
 
@@ -86,14 +89,19 @@ fn answer(socket: TcpStream, config: Arc<ServerConfig>, value: &str) -> io::Resu
     let bearer = format!("Bearer {value}");
     let body = format!("{bearer}\n{}", ".".repeat(FILLING));
     let length = body.len();
-    let short = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
     while let Some(request) = Message::read(&mut stream)? {
         if request.header("authorization") != Some(&bearer) {
             stream.write_all(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n")?;
             continue;
         }
         match request.first().split(' ').nth(1) {
-            Some(SHORT) => stream.write_all(short.as_bytes())?,
+            Some(SHORT) => {
+                let kind = stream.conn.handshake_kind();
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n{HANDSHAKE}: {kind:?}\r\n\r\n"
+                );
+                stream.write_all([head.as_bytes(), body.as_bytes()].concat().as_slice())?;
+            }
             Some(DOWN) => {
                 stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")?;
                 let piece = vec![0; PIECE];
