@@ -2,6 +2,7 @@
 //! sandbox wants to reach or must not, without a way out of the machine.
 
 mod attempts;
+mod bench;
 mod ceilings;
 mod clients;
 mod held;

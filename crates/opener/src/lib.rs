@@ -25,6 +25,7 @@ mod serve;
 mod trust;
 mod ward;
 
+mod ahead;
 mod open;
 mod report;
 mod stream;

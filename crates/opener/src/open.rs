@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake, TlsConnector, client, server};
 
+use crate::ahead::Ahead;
 use crate::exchange::Exchange;
 use crate::report::Reports;
 use crate::stream::{Counted, Ledger};
@@ -187,11 +188,11 @@ async fn greet(
     site: &Site,
     offered: Option<&[Vec<u8>]>,
     server: TcpStream,
-) -> Result<(client::TlsStream<TcpStream>, Protocol), String> {
+) -> Result<(client::TlsStream<Ahead>, Protocol), String> {
     ours.alpn_protocols = offered.unwrap_or_default().to_vec();
     let name = ServerName::try_from(site.name.as_str().to_owned());
     let name = name.map_err(|_| "its host is no name".to_owned())?;
-    let stream = TlsConnector::from(Arc::new(ours)).connect(name, server).await;
+    let stream = TlsConnector::from(Arc::new(ours)).connect(name, Ahead::new(server)).await;
     let stream = stream.map_err(|error| format!("no TLS with its host: {error}"))?;
     let is_two = stream.get_ref().1.alpn_protocol() == Some(KNOWN[0]);
     Ok((stream, if is_two { Protocol::Two } else { Protocol::One }))

@@ -1,7 +1,7 @@
 //! The sandbox's side of a connection: with what was read before, counted, and no further ahead of
 //! the network process than it gave credit for.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +11,8 @@ use infield_net::handover::{Report, WINDOW};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+
+use crate::ahead::Ahead;
 
 /// Bytes that are not told yet, at which they are.
 const TELL: u64 = WINDOW / 8;
@@ -91,7 +93,7 @@ impl Ledger {
 
 /// The socket.
 pub(crate) struct Counted {
-    socket: TcpStream,
+    socket: Ahead,
     /// What was read before, and how much of it was taken.
     first: (Vec<u8>, usize),
     ledger: Arc<Ledger>,
@@ -99,6 +101,7 @@ pub(crate) struct Counted {
 
 impl Counted {
     pub(crate) fn new(socket: TcpStream, first: Vec<u8>, ledger: &Arc<Ledger>) -> Self {
+        let socket = Ahead::new(socket);
         Self { socket, first: (first, 0), ledger: Arc::clone(ledger) }
     }
 }
@@ -135,6 +138,21 @@ impl AsyncWrite for Counted {
         let written = ready!(Pin::new(&mut self.socket).poll_write(context, bytes))?;
         self.ledger.moved(Way::In, written);
         Poll::Ready(Ok(written))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.ledger.poll_credit(Way::In, context));
+        let written = ready!(Pin::new(&mut self.socket).poll_write_vectored(context, parts))?;
+        self.ledger.moved(Way::In, written);
+        Poll::Ready(Ok(written))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

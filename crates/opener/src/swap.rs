@@ -20,10 +20,17 @@ pub(crate) enum Action {
     Refuse(SecretName),
 }
 
+/// Bytes of the beginning of a text that are looked for first, of a text that has as many.
+const HEAD: usize = 8;
+
 /// Texts that are looked for.
 pub(crate) struct Table {
     finder: AhoCorasick,
+    /// Finds where one of them may begin.
+    heads: AhoCorasick,
     entries: Vec<Entry>,
+    /// Bytes of the longest.
+    longest: usize,
 }
 
 struct Entry {
@@ -50,13 +57,13 @@ impl Table {
             Entry { text, action, borders }
         };
         let entries: Vec<Entry> = pairs.into_iter().map(entry).collect();
-        let finder = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            // The others have megabytes for a text of some kilobytes.
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .build(entries.iter().map(|entry| entry.text.as_slice()))
-            .map_err(|error| error.to_string())?;
-        Ok(Self { finder, entries })
+        let whole = finder(entries.iter().map(|entry| entry.text.as_slice()))?;
+        let mut heads: Vec<&[u8]> = entries.iter().map(Entry::head).collect();
+        heads.sort_unstable();
+        heads.dedup();
+        let heads = finder(heads)?;
+        let longest = entries.iter().map(|entry| entry.text.len()).max().unwrap_or(0);
+        Ok(Self { finder: whole, heads, entries, longest })
     }
 
     /// Puts everything in its place in a text that is whole.
@@ -75,11 +82,30 @@ impl Table {
 
     /// How many bytes at the end of a piece may be the beginning of a text.
     fn open_end(&self, piece: &[u8]) -> usize {
+        let longest = piece.len().saturating_sub(self.longest.saturating_sub(1));
+        let head = self.heads.find(Input::new(piece).span(longest..piece.len()));
+        // What begins later than this is too short to have a head.
+        let least = piece.len().saturating_sub(HEAD - 1).max(longest);
+        let from = head.map_or(least, |head| head.start().min(least));
+        let piece = piece.get(from..).unwrap_or(piece);
         self.entries.iter().map(|entry| entry.open_end(piece)).max().unwrap_or(0)
     }
 }
 
+fn finder<'a>(texts: impl IntoIterator<Item = &'a [u8]>) -> Result<AhoCorasick, String> {
+    AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostLongest)
+        // The others have megabytes for a text of some kilobytes.
+        .kind(Some(AhoCorasickKind::ContiguousNFA))
+        .build(texts)
+        .map_err(|error| error.to_string())
+}
+
 impl Entry {
+    fn head(&self) -> &[u8] {
+        self.text.get(..HEAD).unwrap_or(&self.text)
+    }
+
     fn open_end(&self, piece: &[u8]) -> usize {
         let last = self.text.len() - 1;
         let tail = piece.get(piece.len().saturating_sub(last)..).unwrap_or(piece);

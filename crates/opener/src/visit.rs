@@ -25,9 +25,9 @@ use hyper::upgrade::{OnUpgrade, on};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use infield_net::check::{self, Site, Wish};
-use tokio::net::TcpStream;
 use tokio_rustls::{client, server};
 
+use crate::ahead::Ahead;
 use crate::body::{self, Body};
 use crate::exchange::Exchange;
 use crate::head;
@@ -82,7 +82,7 @@ pub(crate) async fn serve(
     (site, exchange): (Site, Arc<Exchange>),
     protocol: Protocol,
     client: server::TlsStream<Counted>,
-    host: client::TlsStream<TcpStream>,
+    host: client::TlsStream<Ahead>,
 ) -> End {
     let tasks = Tasks::default();
     let (sender, upstream) = match connect(protocol, host, &tasks).await {
@@ -188,7 +188,7 @@ type Driving = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 async fn connect(
     protocol: Protocol,
-    host: client::TlsStream<TcpStream>,
+    host: client::TlsStream<Ahead>,
     tasks: &Tasks,
 ) -> hyper::Result<(Sender, Driving)> {
     let host = TokioIo::new(host);

@@ -25,8 +25,9 @@ impl Table {
 
     /// Adds a row; each cell with its style. Control characters are taken out here, so that no
     /// caller can forget it.
-    pub(crate) fn styled<const N: usize>(&mut self, cells: [(String, Style); N]) {
-        self.rows.push(cells.map(|(text, style)| (clean(&text), style)).into());
+    pub(crate) fn styled(&mut self, cells: impl IntoIterator<Item = (String, Style)>) {
+        let clean_cell = |(text, style): (String, Style)| (clean(&text), style);
+        self.rows.push(cells.into_iter().map(clean_cell).collect());
     }
 
     /// Adds a line of a description: what it is, and its value.

@@ -36,6 +36,16 @@ fn only_what_may_be_a_beginning_is_held() {
 }
 
 #[test]
+fn a_beginning_of_any_length_is_held() {
+    let text = b"a secret that is long";
+    let table = table(&[(text, b"***"), (b"secretly", b"+++")]);
+    for length in 1..text.len() {
+        let seen = pieces(&table, &[&[b"data: ", &text[..length]].concat(), &text[length..]]);
+        assert_eq!(seen, [&b"data: "[..], b"***", b""], "{length}");
+    }
+}
+
+#[test]
 fn the_longest_of_several_counts() {
     let table = table(&[(b"abc", b"1"), (b"abcdef", b"2"), (b"cde", b"3")]);
     for (text, expected) in [
@@ -70,12 +80,12 @@ fn nothing_is_done_with_an_empty_table() {
 }
 
 proptest! {
-    /// The same comes out, whatever the pieces.
+    /// The same comes out, whatever the pieces, of short texts and of those that have a head.
     #[test]
     fn pieces_do_not_matter(
-        text in proptest::collection::vec(prop::sample::select(b"ab".to_vec()), 0..80),
-        cuts in proptest::collection::vec(0..80_usize, 0..12),
-        texts in proptest::collection::hash_set("[ab]{1,6}", 1..5),
+        text in proptest::collection::vec(prop::sample::select(b"ab".to_vec()), 0..160),
+        cuts in proptest::collection::vec(0..160_usize, 0..12),
+        texts in proptest::collection::hash_set("[ab]{1,6}|[ab]{7,24}", 1..5),
     ) {
         let texts: Vec<String> = texts.into_iter().collect();
         let puts: Vec<String> = (0..texts.len()).map(|number| format!("<{number}>")).collect();

@@ -1,10 +1,14 @@
 //! The figures of `infield bench net`, for people and for programs.
 
+mod opened;
+
 use serde::Serialize;
 
 use super::peer::{Found, Work};
 use crate::commands::bench::report::Machine;
 use crate::output::{BAD, GOOD, Table};
+
+use opened::Opened;
 
 /// The part of loopback that one stream shall reach.
 const STREAM: f64 = 0.7;
@@ -68,18 +72,25 @@ impl Subject {
     }
 }
 
-/// What was found of one subject, round after round: over loopback, directly, from the sandbox.
-#[derive(Debug, Default)]
-pub(super) struct Samples(Vec<[Found; 3]>);
+/// What was found of one subject, round after round, at each place: over loopback, directly and from
+/// the sandbox, or the latter two.
+#[derive(Debug)]
+pub(super) struct Samples<const PLACES: usize>(Vec<[Found; PLACES]>);
 
-impl Samples {
+impl<const PLACES: usize> Default for Samples<PLACES> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<const PLACES: usize> Samples<PLACES> {
     /// Adds a round.
-    pub(super) fn push(&mut self, loopback: Found, direct: Found, sandbox: Found) {
-        self.0.push([loopback, direct, sandbox]);
+    pub(super) fn push(&mut self, round: [Found; PLACES]) {
+        self.0.push(round);
     }
 
     /// The median over all rounds of what is read of each.
-    fn median(&self, read: impl Fn(&[Found; 3]) -> f64) -> f64 {
+    fn median(&self, read: impl Fn(&[Found; PLACES]) -> f64) -> f64 {
         let mut all: Vec<f64> = self.0.iter().map(read).collect();
         all.sort_by(f64::total_cmp);
         all.get(all.len() / 2).copied().unwrap_or_default()
@@ -95,6 +106,7 @@ pub(super) struct Figures {
     delays: Vec<Delay>,
     pub(super) memory: Option<Memory>,
     pub(super) creation: Option<Creation>,
+    pub(super) opened: Option<Opened>,
 }
 
 /// Throughput, in gigabits a second.
@@ -173,11 +185,12 @@ impl Figures {
     /// Without figures.
     pub(super) fn new(rounds: u32) -> Self {
         let machine = Machine::look();
-        Self { machine, rounds, streams: vec![], delays: vec![], memory: None, creation: None }
+        let (streams, delays) = (Vec::new(), Vec::new());
+        Self { machine, rounds, streams, delays, memory: None, creation: None, opened: None }
     }
 
     /// Takes what the rounds gave.
-    pub(super) fn take(&mut self, all: &[(Subject, Samples)]) {
+    pub(super) fn take(&mut self, all: &[(Subject, Samples<3>)]) {
         for (subject, samples) in all {
             match subject {
                 Subject::OneIn | Subject::OneOut | Subject::EightIn => {
@@ -193,13 +206,23 @@ impl Figures {
     /// Tables.
     pub(super) fn render(&self) -> String {
         let mut text = self.machine.render();
+        if !self.streams.is_empty() {
+            text.push_str(&self.render_plain());
+        }
+        if let Some(opened) = &self.opened {
+            text.push_str(&opened.render());
+        }
+        text
+    }
+
+    fn render_plain(&self) -> String {
         let mut table = Table::new(&["GBIT/S", "LOOPBACK", "DIRECT", "SANDBOX", "RATIO", "GOAL"]);
         for row in &self.streams {
             let goal = row.goal.map_or_else(|| "none".to_owned(), |goal| format!("{goal:.2}"));
             let numbers = [row.loopback_gbit, row.direct_gbit, row.sandbox_gbit];
             line(&mut table, row.what, &numbers, (row.ratio, goal, row.holds));
         }
-        text.push_str(&table.render());
+        let mut text = table.render();
         text.push('\n');
         let mut table =
             Table::new(&["MILLISECONDS", "LOOPBACK", "DIRECT", "SANDBOX", "ADDED", "GOAL"]);
@@ -211,6 +234,7 @@ impl Figures {
         text.push_str(&table.render());
         text.push('\n');
         text.push_str(&self.render_rest());
+        text.push('\n');
         text
     }
 
@@ -241,17 +265,18 @@ impl Figures {
     }
 }
 
-fn line(
+/// A row of numbers, what is made of them, and its goal.
+fn line<const NUMBERS: usize>(
     table: &mut Table,
     what: &str,
-    numbers: &[f64; 3],
+    numbers: &[f64; NUMBERS],
     (compared, goal, holds): (f64, String, Option<bool>),
 ) {
     let plain = anstyle::Style::new();
     let style = holds.map_or(plain, |holds| if holds { GOOD } else { BAD });
-    let [loopback, direct, sandbox] = numbers.map(|number| (format!("{number:.3}"), plain));
-    let compared = (format!("{compared:.3}"), style);
-    table.styled([(what.to_owned(), plain), loopback, direct, sandbox, compared, (goal, plain)]);
+    let numbers = numbers.map(|number| (format!("{number:.3}"), plain));
+    let compared = [(format!("{compared:.3}"), style), (goal, plain)];
+    table.styled([(what.to_owned(), plain)].into_iter().chain(numbers).chain(compared));
 }
 
 fn verdict(table: &mut Table, what: String, found: String, (goal, holds): (String, bool)) {
@@ -261,7 +286,7 @@ fn verdict(table: &mut Table, what: String, found: String, (goal, holds): (Strin
 }
 
 impl Streams {
-    fn new(subject: Subject, samples: &Samples) -> Self {
+    fn new(subject: Subject, samples: &Samples<3>) -> Self {
         let gbit = |at: usize| samples.median(|round| rate(round[at]) * 8.0 / 1e9);
         let ratio = samples.median(|round| rate(round[2]) / rate(round[0]));
         let goal = subject.goal();
@@ -278,7 +303,7 @@ impl Streams {
 }
 
 impl Delay {
-    fn new(subject: Subject, samples: &Samples) -> Self {
+    fn new(subject: Subject, samples: &Samples<3>) -> Self {
         let median = |at: usize| samples.median(|round| times(round[at]).0);
         let slowest = |at: usize| samples.median(|round| times(round[at]).1);
         let added_ms = samples.median(|round| times(round[2]).0 - times(round[1]).0);

@@ -3,7 +3,6 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -24,9 +23,9 @@ pub(super) const MESSAGE: usize = 64;
 pub(super) const PIECE: usize = 256 << 10;
 
 /// What a stream runs before it counts.
-const WARM_UP: Duration = Duration::from_millis(200);
+pub(super) const WARM_UP: Duration = Duration::from_millis(200);
 /// How long a reader waits for its first byte.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a peer does, and how much of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,18 +82,12 @@ impl Work {
 }
 
 /// Does what the words say, against the server at the first of them.
-pub(super) fn run(words: &[String]) -> ExitCode {
+pub(super) fn run(words: &[String]) -> io::Result<()> {
     let work = words.split_first().and_then(|(address, rest)| {
         Some((address.parse::<SocketAddr>().ok()?, Work::parse(rest)?))
     });
-    let done = work.map_or(Err(ErrorKind::InvalidInput.into()), |(to, work)| perform(to, work));
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            crate::output::complain(&format!("the peer of the bench failed: {error}\n"));
-            ExitCode::FAILURE
-        }
-    }
+    let (to, work) = work.ok_or(ErrorKind::InvalidInput)?;
+    perform(to, work)
 }
 
 fn perform(to: SocketAddr, work: Work) -> io::Result<()> {
@@ -113,7 +106,8 @@ fn perform(to: SocketAddr, work: Work) -> io::Result<()> {
     }
 }
 
-fn show(found: Found) -> io::Result<()> {
+/// Prints what was found.
+pub(super) fn show(found: Found) -> io::Result<()> {
     let text = serde_json::to_string(&found).map_err(io::Error::other)?;
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{text}")?;
@@ -134,7 +128,8 @@ fn exchange(stream: &mut TcpStream) -> io::Result<()> {
     stream.read_exact(&mut message)
 }
 
-fn timed(times: u32, mut work: impl FnMut() -> io::Result<()>) -> io::Result<Found> {
+/// Does something again and again, and takes the time of each.
+pub(super) fn timed(times: u32, mut work: impl FnMut() -> io::Result<()>) -> io::Result<Found> {
     let mut all = Vec::new();
     for _ in 0..times {
         let start = Instant::now();

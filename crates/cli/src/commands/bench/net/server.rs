@@ -6,7 +6,7 @@
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::process::{Command, ExitCode};
+use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 use std::time::Duration;
@@ -19,26 +19,20 @@ const HELD_BUFFER: usize = 4 << 10;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Serves on an address, and first makes it its own when an interface is named.
-pub(super) fn run(words: &[String]) -> ExitCode {
-    let served = match words {
+pub(super) fn run(words: &[String]) -> io::Result<()> {
+    match words {
         [address] => serve(address),
-        [address, interface] => join(address, interface).and_then(|()| serve(address)),
+        [address, interface] => join(address, interface).and_then(|_| serve(address)),
         _ => Err(ErrorKind::InvalidInput.into()),
-    };
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            crate::output::complain(&format!("the server of the bench failed: {error}\n"));
-            ExitCode::FAILURE
-        }
     }
 }
 
-/// Says that the namespace is there, waits for the interface, and takes the address.
-fn join(address: &str, interface: &str) -> io::Result<()> {
+/// Says that the namespace is there, waits for the interface, and takes the address. What it was
+/// told meanwhile is given.
+pub(super) fn join(address: &str, interface: &str) -> io::Result<String> {
     tell("here")?;
-    let mut go = String::new();
-    io::stdin().lock().read_line(&mut go)?;
+    let mut told = String::new();
+    io::stdin().lock().read_line(&mut told)?;
     let steps = [
         "link set lo up".to_owned(),
         format!("addr add {address}/30 dev {interface}"),
@@ -50,7 +44,7 @@ fn join(address: &str, interface: &str) -> io::Result<()> {
             return Err(io::Error::other(format!("`ip {step}` failed")));
         }
     }
-    Ok(())
+    Ok(told.trim().to_owned())
 }
 
 fn serve(address: &str) -> io::Result<()> {
@@ -66,11 +60,16 @@ fn serve(address: &str) -> io::Result<()> {
             thread::spawn(move || drop(answer(stream, &holder)));
         }
     });
-    // The bench is gone when this ends.
+    until_the_end()
+}
+
+/// Waits until the bench is gone.
+pub(super) fn until_the_end() -> io::Result<()> {
     io::copy(&mut io::stdin().lock(), &mut io::sink()).map(drop)
 }
 
-fn tell(word: &str) -> io::Result<()> {
+/// Tells the bench a line.
+pub(super) fn tell(word: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{word}")?;
     stdout.flush()
