@@ -152,8 +152,8 @@ async fn open_and_exchange(
     let (client, server) = (Arc::clone(client), Arc::new(server));
     let is_inspected = is_inspected || is_request;
     let seen = Seen { is_inspected, is_opened: is_opened(&rules, entry) };
-    let host = grant(manner, &client)
-        .map_err(|Gone| Stop::Broken("its client is gone".to_owned()))?;
+    let host =
+        grant(manner, &client).map_err(|Gone| Stop::Broken("its client is gone".to_owned()))?;
     let link = Link { shared, entry, client, server, seen, host };
     let ended = tokio::select! {
         biased;

@@ -5,9 +5,9 @@ use std::time::Duration;
 use infield_domain::network::{DomainName, Judgement};
 use tokio::net::TcpStream;
 
-use super::{Shared, lead};
 use super::carry::Caller;
 use super::entry::{Asked, Entry};
+use super::{Shared, lead};
 use crate::inspect::{First, Silence};
 use crate::proxy::{self, Place, Said, Wanted, socks};
 use crate::{dns, refusal};

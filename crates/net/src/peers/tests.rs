@@ -88,7 +88,7 @@ async fn asked(peers: &Peers) -> Reach {
         loop {
             match peers.take().pop() {
                 Some(reach) => return reach,
-                None => peers.news.notified().await,
+                None => peers.news.at_once.notified().await,
             }
         }
     });

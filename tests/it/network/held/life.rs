@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::super::attempts::{Attempt, Policy, Step, program};
 use super::super::product::Product;
 use super::super::world::World;
-use super::{ALLOWED_WORKS, check_works, chosen, neighbours};
+use super::{check_works, chosen, neighbours};
 use crate::attacks::Outcome;
 
 /// What a script in the background may take.
