@@ -23,6 +23,7 @@ mod user {
     pub(super) const MALICE: u32 = 64_306;
     pub(super) const CROWD: u32 = 64_307;
     pub(super) const MORE: u32 = 64_308;
+    pub(super) const MEMBERS: u32 = 64_309;
 }
 
 #[test]
@@ -106,6 +107,38 @@ fn a_dead_proxy_has_a_successor_at_once() -> Result<()> {
     let test = "a_dead_proxy_has_a_successor_at_once";
     let Some(world) = World::shared(test)? else { return Ok(()) };
     check_successor(&Product::of_user(world, user::SUCCESSOR)?)
+}
+
+#[test]
+fn members_of_a_network_reach_each_other_through_the_proxy() -> Result<()> {
+    let test = "members_of_a_network_reach_each_other_through_the_proxy";
+    let Some(world) = World::shared(test)? else { return Ok(()) };
+    let product = Product::of_user(world, user::MEMBERS)?;
+    for (name, options) in [("web", &["--join=team"][..]), ("db", &["--join=team"]), ("alone", &[])]
+    {
+        product.create_with(name, Policy::Limited, options)?;
+    }
+    let serve = "mkdir files && echo from-db > files/index.html && \
+                 (python3 -m http.server -d files 8080 > /dev/null 2>&1 &) && \
+                 until curl -sS -o /dev/null http://127.0.0.1:8080/; do sleep 0.1; done";
+    product.run(&["exec", "db", "/bin/sh", "-c", serve])?;
+    let ask = |from: &str, options: &str, host: &str| {
+        let line = format!("curl -sS --max-time 10 {options} http://{host}:8080/ 2>&1; true");
+        product.run(&["exec", from, "/bin/sh", "-c", &line])
+    };
+    for host in ["db", "db.infield.internal"] {
+        // A request in absolute form, a tunnel, and SOCKS.
+        for options in ["", "-p", "-x socks5h://127.0.0.1:13986"] {
+            let said = ask("web", options, host)?;
+            ensure!(said.trim() == "from-db", "{options} {host}: {said}");
+        }
+    }
+    let said = ask("alone", "", "db")?;
+    ensure!(said.contains("infield net join"), "{said}");
+    product.run(&["net", "leave", "web", "team"])?;
+    let said = ask("web", "-p", "db")?;
+    ensure!(!said.contains("from-db"), "it left: {said}");
+    Ok(())
 }
 
 #[test]
