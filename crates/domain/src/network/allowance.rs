@@ -102,7 +102,7 @@ pub struct Terms {
     pub policy: Policy,
     /// How much.
     pub allowance: Allowance,
-    /// Whom it may reach besides, and who it.
+    /// What it is to other sandboxes.
     pub membership: Membership,
     /// What it has moved before, which counts.
     pub before: Traffic,
