@@ -15,9 +15,9 @@ const RESOLVERS: &str = "/etc/resolv.conf";
 /// Where random numbers come from, for those who do not ask the kernel itself.
 const RANDOM: [&str; 2] = ["/dev/random", "/dev/urandom"];
 
-/// Leaves the caller nothing to read but random numbers and what says where the host's resolvers are, in
-/// folders where others replace it, and hides its memory from processes of its user. As far as the kernel has
-/// Landlock. It holds for one thread and those that it makes, so the caller has no other yet.
+/// Leaves the caller nothing to read but random numbers and what says where the host's resolvers
+/// are, in folders where others replace it, and hides its memory from processes of its user. As far
+/// as the kernel has Landlock. It holds for one thread and those that it makes, so the caller has no other yet.
 pub fn confine_to_network() -> io::Result<()> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     restrict().map_err(io::Error::other)

@@ -45,7 +45,8 @@ pub enum Request {
         /// Which.
         sandbox: String,
     },
-    /// The descriptors of a sandbox that runs. One that an earlier launcher started gets new wires. Answer: [`Answer::Started`].
+    /// The descriptors of a sandbox that runs. One that an earlier launcher started gets new wires.
+    /// Answer: [`Answer::Started`].
     Watch {
         /// Which.
         sandbox: String,

@@ -32,7 +32,8 @@ pub enum Request {
     /// What holds for all sandboxes from now on. Answer: [`Answer::Done`].
     Configure(Settings),
     /// Serves a sandbox. Two sockets of its namespace come along: the listener for everything,
-    /// and the resolver's; or the one that listens as a proxy. Where it is served already, policy and ceilings are changed, and sockets
+    /// and the resolver's; or the one that listens as a proxy. Where it is served already, policy
+    /// and ceilings are changed, and sockets
     /// are those of another launcher, which come besides. Answer: [`Answer::Done`], when the policy is in force.
     Serve {
         /// Which.

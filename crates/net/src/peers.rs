@@ -32,8 +32,8 @@ type Come = (Outcome, Option<OwnedFd>);
 
 /// Connections that are made for all sandboxes at once.
 const MOST_WAITING: usize = 1_024;
-/// Connections from others that one sandbox has at once; further ones wait. Its agent takes 256 of all kinds, and
-/// visitors of previews are up to 128 of them.
+/// Connections from others that one sandbox has at once; further ones wait. Its agent takes 256 of
+/// all kinds, and visitors of previews are up to 128 of them.
 const MOST_INTO_ONE: usize = 96;
 
 const AWAY: &str = "whoever connects sandboxes did not answer in time";

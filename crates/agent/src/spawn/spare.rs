@@ -1,8 +1,8 @@
 //! A child that is forked before there is a command for it.
 //!
-//! Half of what a command costs is its process: a copied address space, and the groups of the work,
-//! which the kernel changes under locks of the whole host. The spare has all of that done, and waits
-//! for its plan. It is marked from its birth as the command that it will be: it waits among the
+//! A process costs a command a copied address space, and the groups of the work, which the kernel
+//! changes under locks of the whole host. The spare has all of that done, and waits for its plan. It
+//! counts among the sandbox's processes. It is marked from its birth as the command that it will be: it waits among the
 //! guest's processes, who may lower its limits, and a mark that was lowered belongs to nobody.
 //!
 //! The guest may end it, and then the next command is forked as the first one was; whoever kills it
