@@ -3,13 +3,16 @@
 mod attacks;
 mod background;
 mod cli;
+mod daytona;
 mod endings;
 mod local;
 mod mcp;
 mod network;
 mod previews;
 mod processes;
+mod programs;
 mod recovery;
 mod rest;
 mod rootless;
 mod traces;
+mod volumes;

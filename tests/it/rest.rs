@@ -1,6 +1,6 @@
 //! The HTTP door over real sockets, with the engine behind it and no real sandbox.
 
-mod client;
+pub(crate) mod client;
 mod server;
 
 mod files;

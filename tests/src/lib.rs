@@ -251,7 +251,13 @@ impl Server {
 
     /// Makes a key and gives its text.
     pub fn key(&self, name: &str) -> Result<String> {
-        let answer = self.home.run(&["key", "create", name, "--json"])?;
+        self.key_with(name, &[])
+    }
+
+    /// The same with options of the command.
+    pub fn key_with(&self, name: &str, options: &[&str]) -> Result<String> {
+        let words = [&["key", "create", name, "--json"], options].concat();
+        let answer = self.home.run(&words)?;
         let answer: serde_json::Value = serde_json::from_str(&answer)?;
         Ok(answer["key"].as_str().context("the answer has no key")?.to_owned())
     }

@@ -61,14 +61,16 @@ impl Tools {
 pub(crate) fn run(policy: Policy) -> Result<Tools> {
     let tools = Tools(target().join("test-tools"));
     fs::create_dir_all(&tools.0)?;
-    let steps = [debian, nginx, debian_tree, cargo_deny, python, node];
+    debian(policy)?;
+    let steps = [nginx, debian_tree, cargo_deny, python, node];
     for step in steps {
         step(&tools, policy)?;
     }
     Ok(tools)
 }
 
-fn debian(_: &Tools, policy: Policy) -> Result<()> {
+/// Debian packages, for the whole system.
+pub(crate) fn debian(policy: Policy) -> Result<()> {
     let mut missing = Vec::new();
     for (package, reason) in DEBIAN {
         if !is_installed(package)? {
@@ -154,7 +156,7 @@ fn cargo_deny(tools: &Tools, policy: Policy) -> Result<()> {
 }
 
 fn python(tools: &Tools, policy: Policy) -> Result<()> {
-    for name in ["mcp1", "mcp2", "world"] {
+    for name in ["mcp1", "mcp2", "world", "daytona", "daytona-old", "lsp"] {
         let requirements = format!("tests/tools/requirements-{name}.txt");
         environment(tools, policy, &format!("venv-{name}"), &requirements)?;
     }

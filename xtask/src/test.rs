@@ -1,16 +1,21 @@
 //! The gate, in the order in which a mistake is cheapest to find.
 
-use std::fs;
+use std::{fs, thread};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 
 use crate::install::{self, Policy};
 use crate::step::{command, execute, root, target};
 use crate::tidy;
 
 pub(crate) fn run(policy: Policy) -> Result<()> {
-    let tools = install::run(policy)?;
-    run_checks()?;
+    // Compilers need the system's packages; everything else comes while they work.
+    install::debian(policy)?;
+    let tools = thread::scope(|scope| {
+        let tools = scope.spawn(|| install::run(policy));
+        run_checks()?;
+        tools.join().map_err(|_| anyhow!("the installation panicked"))?
+    })?;
     execute(
         command(&["cargo", "deny", "--log-level", "error", "check", "bans", "licenses", "sources"])
             .env("PATH", tools.path()?),
@@ -27,14 +32,17 @@ pub(crate) fn run(policy: Policy) -> Result<()> {
         execute(cargo.env("PATH", tools.path()?))
     };
     // Floods, fork bombs and full disks apart: promises about time are kept for others than
-    // attackers.
+    // attackers. The words before `--` stay the same: other ones would build everything anew.
     let apart = ["attacks::", "held::floods::", "held::weak::"];
-    let skipped = apart.iter().flat_map(|filter| ["--skip", filter]);
-    test(&["--"].into_iter().chain(skipped).collect::<Vec<_>>())?;
-    let [attacks, floods, weak] = apart;
-    test(&["--test", "it", "--", attacks])?;
-    test(&["--test", "it", "--", floods])?;
-    test(&["--test", "it", "--", weak])
+    let threads = threads().to_string();
+    let most = ["--", "--test-threads", &threads].into_iter();
+    test(&most.chain(apart.iter().flat_map(|filter| ["--skip", filter])).collect::<Vec<_>>())?;
+    apart.iter().try_for_each(|filter| test(&["--", filter]))
+}
+
+/// Tests at once: one more than the processors can run, since many wait most of their time.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from) + 1
 }
 
 fn run_checks() -> Result<()> {

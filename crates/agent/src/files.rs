@@ -10,6 +10,7 @@ mod change;
 mod glob;
 mod line;
 mod list;
+mod many;
 mod open;
 mod read;
 mod search;
@@ -24,28 +25,32 @@ use infield_protocol::message::{Code, Event, Request};
 
 use crate::failure::Failure;
 use crate::files::line::Line;
-use crate::settings::Settings;
 use crate::spawn;
 
-/// The home that `~` stands for.
-const HOME: &str = "/root";
+/// Where paths begin that are not absolute.
+pub(crate) struct Place<'a> {
+    /// Relative ones.
+    pub(crate) workspace: &'a str,
+    /// Those with `~`.
+    pub(crate) home: &'a str,
+}
 
 /// Serves one operation.
 pub(crate) fn serve(
     connection: OwnedFd,
     decoder: Decoder,
     request: Result<Request, Failure>,
-    settings: &Settings,
+    place: &Place<'_>,
 ) -> io::Result<()> {
     let mut line = Line::new(connection, decoder)?;
-    let answer = request.and_then(|request| answer(&mut line, request, settings));
+    let answer = request.and_then(|request| answer(&mut line, request, place));
     line.tell(&answer.unwrap_or_else(|failure| Event::Failed(failure.0)))?;
     line.flush()
 }
 
 /// Does it; what comes before the last event is told on the way.
-fn answer(line: &mut Line, request: Request, settings: &Settings) -> Result<Event, Failure> {
-    let at = |path: &str| spawn::resolve(path, &settings.workspace, HOME);
+fn answer(line: &mut Line, request: Request, place: &Place<'_>) -> Result<Event, Failure> {
+    let at = |path: &str| spawn::resolve(path, place.workspace, place.home);
     match request {
         Request::Stat(path) => list::stat(&at(&path)),
         Request::List { path, depth, limit } => list::list(line, &at(&path), depth, limit),
@@ -67,12 +72,15 @@ fn answer(line: &mut Line, request: Request, settings: &Settings) -> Result<Even
         }
         Request::ArchiveOut(path) => archive_out::archive_out(line, &at(&path)),
         Request::ArchiveIn(path) => archive_in::archive_in(line, &at(&path)),
+        Request::WriteAll => many::write_all(line, at),
+        Request::ReadAll(paths) => many::read_all(line, paths.iter().map(|path| at(path))),
         Request::Spawn(_)
         | Request::Attach { .. }
         | Request::ReadOutput { .. }
         | Request::Signal { .. }
         | Request::Executions
         | Request::FindProgram(_)
+        | Request::As { .. }
         | Request::Dial(_) => {
             Err(Failure::new(Code::Internal, "a request of another kind came to the files"))
         }

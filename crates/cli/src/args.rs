@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, bench, cp, create, doctor, exec, image, info, key, logs, ls, mcp, mcp_config, net, port,
-    prune, rm, run, secret, serve, shutdown, start, stats, stop,
+    archive, audit, bench, cp, create, doctor, exec, image, info, key, logs, ls, mcp, mcp_config,
+    net, org, pause, port, prune, rm, run, secret, serve, shutdown, start, stats, stop, volume,
 };
 
 /// Private computers for programs that nobody has read.
@@ -79,7 +79,9 @@ pub(crate) enum Command {
     Info(info::InfoArgs),
     Stats(stats::StatsArgs),
     Start(start::StartArgs),
+    Pause(pause::PauseArgs),
     Stop(stop::StopArgs),
+    Archive(archive::ArchiveArgs),
     #[command(alias = "delete")]
     Rm(rm::RmArgs),
     Exec(exec::ExecArgs),
@@ -87,9 +89,11 @@ pub(crate) enum Command {
     Logs(logs::LogsArgs),
     Image(image::ImageArgs),
     Key(key::KeyArgs),
+    Org(org::OrgArgs),
     Audit(audit::AuditArgs),
     Net(net::NetArgs),
     Secret(secret::SecretArgs),
+    Volume(volume::VolumeArgs),
     Port(port::PortArgs),
     Prune(prune::PruneArgs),
     Serve(serve::ServeArgs),

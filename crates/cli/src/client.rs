@@ -106,6 +106,11 @@ impl Client {
         json_of(self.send(request).await?).await
     }
 
+    /// Sends a request and gives the status of its answer, which is one of success.
+    pub(crate) async fn status(&self, request: Request) -> Result<StatusCode> {
+        Ok(self.send(request).await?.status())
+    }
+
     /// The process that keeps the daemon of this machine.
     pub(crate) async fn keeper(&self) -> Result<i32> {
         match &self.reach {
@@ -130,14 +135,7 @@ impl Client {
 
     /// Sends a request whose answer turns the connection into a stream of frames.
     pub(crate) async fn upgrade(&self, request: Request) -> Result<Connection> {
-        let response = self.send(request.upgrading()).await?;
-        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(Error::internal("the daemon answered without a stream"));
-        }
-        let upgraded = hyper::upgrade::on(response).await.map_err(|source| {
-            Error::unavailable("the daemon closed the connection").with_source(source)
-        })?;
-        Ok(Connection::new(upgraded))
+        upgraded(self.send(request.upgrading()).await?).await
     }
 
     /// Makes sure that a daemon of our build runs and is ready, for requests whose body cannot be sent twice.
@@ -224,6 +222,35 @@ impl Kept {
         }
         Err(from_detail(failure(response).await?))
     }
+
+    /// Sends a request and gives the status of its answer, whose body is read and dropped.
+    pub(crate) async fn status(&mut self, request: Request) -> Result<StatusCode> {
+        self.sender.ready().await.map_err(lost)?;
+        let response = send_over(&mut self.sender, request, &self.caller).await?;
+        let status = response.status();
+        collect(response.into_body()).await?;
+        Ok(status)
+    }
+
+    /// Sends a request whose answer turns the connection into a stream of frames.
+    pub(crate) async fn upgrade(mut self, request: Request) -> Result<Connection> {
+        self.sender.ready().await.map_err(lost)?;
+        let response = send_over(&mut self.sender, request.upgrading(), &self.caller).await?;
+        if is_success(&response) {
+            return upgraded(response).await;
+        }
+        Err(from_detail(failure(response).await?))
+    }
+}
+
+async fn upgraded(response: Response<Incoming>) -> Result<Connection> {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Error::internal("the daemon answered without a stream"));
+    }
+    let upgraded = hyper::upgrade::on(response).await.map_err(|source| {
+        Error::unavailable("the daemon closed the connection").with_source(source)
+    })?;
+    Ok(Connection::new(upgraded))
 }
 
 fn is_success(response: &Response<Incoming>) -> bool {

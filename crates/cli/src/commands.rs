@@ -9,6 +9,7 @@ use crate::args::{Cli, Command, Global};
 use crate::client::{Client, Starts};
 use crate::home::Home;
 
+pub(crate) mod archive;
 pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod cp;
@@ -23,6 +24,8 @@ pub(crate) mod ls;
 pub(crate) mod mcp;
 pub(crate) mod mcp_config;
 pub(crate) mod net;
+pub(crate) mod org;
+pub(crate) mod pause;
 pub(crate) mod port;
 pub(crate) mod prune;
 pub(crate) mod rm;
@@ -33,6 +36,7 @@ pub(crate) mod shutdown;
 pub(crate) mod start;
 pub(crate) mod stats;
 pub(crate) mod stop;
+pub(crate) mod volume;
 
 /// Does what was asked.
 pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
@@ -49,16 +53,24 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Info(args) => with_daemon(&global, async |client| info::run(client, args).await),
         Command::Stats(args) => with_daemon(&global, async |client| stats::run(client, args).await),
         Command::Start(args) => with_daemon(&global, async |client| start::run(client, args).await),
+        Command::Pause(args) => with_daemon(&global, async |client| pause::run(client, args).await),
+        Command::Archive(args) => {
+            with_daemon(&global, async |client| archive::run(client, args).await)
+        }
         Command::Stop(args) => with_daemon(&global, async |client| stop::run(client, args).await),
         Command::Rm(args) => with_daemon(&global, async |client| rm::run(client, args).await),
         Command::Cp(args) => with_daemon(&global, async |client| cp::run(client, args).await),
         Command::Logs(args) => with_daemon(&global, async |client| logs::run(client, args).await),
         Command::Image(args) => with_daemon(&global, async |client| image::run(client, args).await),
         Command::Key(args) => with_daemon(&global, async |client| key::run(client, args).await),
+        Command::Org(args) => with_daemon(&global, async |client| org::run(client, args).await),
         Command::Audit(args) => with_daemon(&global, async |client| audit::run(client, args).await),
         Command::Net(args) => with_daemon(&global, async |client| net::run(client, args).await),
         Command::Secret(args) => {
             with_daemon(&global, async |client| secret::run(client, args).await)
+        }
+        Command::Volume(args) => {
+            with_daemon(&global, async |client| volume::run(client, args).await)
         }
         Command::Port(args) => with_daemon(&global, async |client| port::run(client, args).await),
         Command::Prune(args) => with_daemon(&global, async |client| prune::run(client, args).await),

@@ -128,9 +128,15 @@ pub(crate) fn now_ms() -> u64 {
 pub(crate) fn state_style(state: State) -> Style {
     match state {
         State::Running => GOOD,
-        State::Creating | State::Starting | State::Stopping | State::Deleting => WEAK,
+        State::Creating
+        | State::Starting
+        | State::Pausing
+        | State::Paused
+        | State::Resuming
+        | State::Stopping
+        | State::Deleting => WEAK,
         State::Failed => BAD,
-        State::Stopped | State::Deleted => FAINT,
+        State::Stopped | State::Archived | State::Deleted => FAINT,
     }
 }
 

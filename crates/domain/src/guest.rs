@@ -15,10 +15,52 @@ use futures_core::future::BoxFuture;
 
 use crate::command::{Command, Execution, OutputPage, ProcessEvent, ProcessInput, Signal, Stream};
 use crate::files::{Edit, FileEntry, List, Listing, Match, Range, Removal, Search, Write};
-use crate::{ExecutionId, GuestPath, Result};
+use crate::{Error, ExecutionId, GuestPath, Result};
 
 /// Bytes that come bit by bit; ends after the first error.
 pub type ByteStream = Pin<Box<dyn AsyncStream<Item = Result<Bytes>> + Send>>;
+
+/// Files to write, one after the other; ends after the first error.
+pub type FilesIn = Pin<Box<dyn AsyncStream<Item = Result<FileIn>> + Send>>;
+
+/// Files that are read, one after the other; ends after the first error.
+pub type FilesOut = Pin<Box<dyn AsyncStream<Item = Result<FileOut>> + Send>>;
+
+/// A piece of files that are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileIn {
+    /// Another file begins. Missing folders above it are made, and what is there is replaced.
+    Begin {
+        /// Where.
+        path: GuestPath,
+        /// Permission bits of a new file; 0o644 when missing.
+        permissions: Option<u32>,
+    },
+    /// Bytes of the file that began last.
+    Data(Bytes),
+}
+
+/// A piece of files that are read.
+#[derive(Debug)]
+pub enum FileOut {
+    /// The next file begins. It has as many bytes as its size says, unless that is zero.
+    Begin(FileEntry),
+    /// Bytes of the file that began last.
+    Data(Bytes),
+    /// The file that began last is over.
+    End,
+    /// The next file cannot be read.
+    Refused(Error),
+}
+
+/// What came of many files.
+#[derive(Debug)]
+pub struct Written {
+    /// How many were written.
+    pub count: u64,
+    /// Why others were not; of very many only the first are told.
+    pub refused: Vec<Error>,
+}
 
 /// What a command tells; the last item is [`ProcessEvent::Ended`] or an error.
 pub type ProcessEvents = Pin<Box<dyn AsyncStream<Item = Result<ProcessEvent>> + Send>>;
@@ -113,4 +155,8 @@ pub trait Guest: Send + Sync {
     fn archive_out(&self, path: &GuestPath) -> BoxFuture<'_, Result<ByteStream>>;
     /// Unpacks a tar stream below a folder, which is made; gives the number of entries.
     fn archive_in(&self, path: &GuestPath, archive: ByteStream) -> BoxFuture<'_, Result<u64>>;
+    /// Writes many files. One that fails does not keep the others from being written.
+    fn write_all(&self, files: FilesIn) -> BoxFuture<'_, Result<Written>>;
+    /// Reads many files, in this order.
+    fn read_all(&self, paths: Vec<GuestPath>) -> BoxFuture<'_, Result<FilesOut>>;
 }

@@ -1,6 +1,5 @@
 //! Names and identifiers, parsed once at the door and valid from then on.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +24,7 @@ fn is_id(text: &str, prefix: &str) -> bool {
     })
 }
 
+/// What every type that is a checked text has: the text itself, and the ways to and from it.
 macro_rules! text_type {
     ($name:ident) => {
         impl $name {
@@ -34,16 +34,16 @@ macro_rules! text_type {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 out.write_str(&self.0)
             }
         }
 
         impl TryFrom<String> for $name {
-            type Error = Error;
+            type Error = $crate::Error;
 
-            fn try_from(text: String) -> Result<Self> {
+            fn try_from(text: String) -> $crate::Result<Self> {
                 text.parse()
             }
         }
@@ -55,6 +55,8 @@ macro_rules! text_type {
         }
     };
 }
+
+pub(crate) use text_type;
 
 macro_rules! random_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $noun:literal) => {
@@ -97,6 +99,10 @@ random_id!(
 random_id!(
     /// Names an API key; not the key itself: `key-` and 16 letters.
     KeyId, "key-", "a key id"
+);
+random_id!(
+    /// Names a volume for ever: `vol-` and 16 letters.
+    VolumeId, "vol-", "a volume id"
 );
 
 /// A sandbox's human name: a host name label, 1 to 63 of `a-z`, `0-9` and `-`, also `_` and `.`

@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod id;
+pub mod organization;
 pub mod principal;
 
 pub mod image;
@@ -14,6 +15,7 @@ pub mod network;
 pub mod preview;
 pub mod sandbox;
 pub mod secret;
+pub mod volume;
 
 pub mod command;
 pub mod files;
@@ -25,5 +27,8 @@ pub mod provider;
 pub mod audit;
 
 pub use error::{Error, Kind, Result};
-pub use id::{ExecutionId, GuestPath, ImageName, KeyId, NetworkName, SandboxId, SandboxName};
+pub use id::{
+    ExecutionId, GuestPath, ImageName, KeyId, NetworkName, SandboxId, SandboxName, VolumeId,
+};
+pub use organization::Organization;
 pub use principal::{Permission, Principal};

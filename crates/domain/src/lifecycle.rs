@@ -6,10 +6,16 @@
 //!               Creating ──failed──▶ Failed ◀──failed── Starting / Stopping
 //!                   │ ready            │  ▲
 //!                   ▼                  │  └─ start again ─▶ Starting
-//!   ┌────────── Running ◀──ready── Starting ◀─┐
-//!   │ died          │ stop                    │ start
-//!   │               ▼                         │
-//!   └───────▶  Stopping ──stopped──▶ Stopped ─┘
+//!   ┌────────── Running ◀──ready── Starting ◀─┬─────────┐
+//!   │ died          │ stop                    │ start   │ start
+//!   │               ▼                         │         │
+//!   └───────▶  Stopping ──stopped──▶ Stopped ─┘      Archived
+//!                                       └────archive────▲
+//!
+//!   Running ──pause──▶ Pausing ──held──▶ Paused ──start──▶ Resuming ──ready──▶ Running
+//!      ▲                  │ failed         ▲ ▲                │ failed
+//!      └──────────────────┘                │ └────────────────┘
+//!                                          └── stop, died: as from Running
 //!
 //!   every state ──delete──▶ Deleting ──gone──▶ Deleted
 //! ```
@@ -30,10 +36,18 @@ pub enum State {
     Starting,
     /// It can work.
     Running,
+    /// Its work is being held.
+    Pausing,
+    /// Its work is held: all of it is in memory, and nothing of it gets a processor.
+    Paused,
+    /// Its work is being let go on.
+    Resuming,
     /// Its work is being ended and its layer saved.
     Stopping,
     /// Nothing of it runs; its layer is on disk.
     Stopped,
+    /// The same, put away for long. It differs from a stopped one by this word alone.
+    Archived,
     /// It could not be made, started or stopped; the cause says why.
     Failed,
     /// It is being removed.
@@ -43,14 +57,34 @@ pub enum State {
 }
 
 impl State {
+    /// Every state, in the order of a life.
+    pub const ALL: [Self; 12] = [
+        Self::Creating,
+        Self::Starting,
+        Self::Running,
+        Self::Pausing,
+        Self::Paused,
+        Self::Resuming,
+        Self::Stopping,
+        Self::Stopped,
+        Self::Archived,
+        Self::Failed,
+        Self::Deleting,
+        Self::Deleted,
+    ];
+
     /// The word of it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Creating => "creating",
             Self::Starting => "starting",
             Self::Running => "running",
+            Self::Pausing => "pausing",
+            Self::Paused => "paused",
+            Self::Resuming => "resuming",
             Self::Stopping => "stopping",
             Self::Stopped => "stopped",
+            Self::Archived => "archived",
             Self::Failed => "failed",
             Self::Deleting => "deleting",
             Self::Deleted => "deleted",
@@ -59,7 +93,25 @@ impl State {
 
     /// Whether a driver has work to finish before the sandbox rests.
     pub fn is_moving(self) -> bool {
-        matches!(self, Self::Creating | Self::Starting | Self::Stopping | Self::Deleting)
+        matches!(
+            self,
+            Self::Creating
+                | Self::Starting
+                | Self::Pausing
+                | Self::Resuming
+                | Self::Stopping
+                | Self::Deleting
+        )
+    }
+
+    /// Whether its processes are there, at work or held.
+    pub fn is_alive(self) -> bool {
+        matches!(self, Self::Running | Self::Pausing | Self::Paused | Self::Resuming)
+    }
+
+    /// Whether nothing of it runs, and it can be started.
+    pub fn is_at_rest(self) -> bool {
+        matches!(self, Self::Stopped | Self::Archived | Self::Failed)
     }
 }
 
@@ -70,10 +122,16 @@ pub enum Event {
     Start,
     /// Somebody or a timer wants it to stop.
     Stop(Cause),
+    /// Somebody or a timer wants it held.
+    Pause,
+    /// Somebody or a timer wants it put away.
+    Archive,
     /// Somebody or a timer wants it gone.
     Delete(Cause),
     /// The provider has made or started it.
     Ready,
+    /// The provider holds it, or could not let it go on.
+    Held,
     /// The provider has stopped it and saved its layer.
     Halted,
     /// The provider has removed it.
@@ -143,19 +201,36 @@ pub fn next(state: State, event: &Event) -> Option<State> {
             Some(State::Failed)
         }
         (State::Creating | State::Starting, Event::Died(_)) => Some(State::Failed),
-        (State::Running, Event::Stop(_) | Event::Died(_)) => Some(State::Stopping),
+        (State::Running | State::Paused, Event::Stop(_)) => Some(State::Stopping),
+        (State::Running | State::Pausing | State::Paused | State::Resuming, Event::Died(_)) => {
+            Some(State::Stopping)
+        }
+        // Recovery holds again what somebody let go behind our back.
+        (State::Running | State::Paused, Event::Pause) => Some(State::Pausing),
+        (State::Pausing | State::Resuming, Event::Held) => Some(State::Paused),
+        // One that could not be held goes on.
+        (State::Pausing | State::Resuming, Event::Ready) => Some(State::Running),
+        (State::Paused, Event::Start) => Some(State::Resuming),
         (State::Stopping, Event::Halted) => Some(State::Stopped),
-        (State::Stopped | State::Failed, Event::Start) => Some(State::Starting),
+        (State::Stopped, Event::Archive) => Some(State::Archived),
+        (State::Stopped | State::Archived | State::Failed, Event::Start) => Some(State::Starting),
         (
             State::Creating
             | State::Starting
             | State::Running
+            | State::Pausing
+            | State::Paused
+            | State::Resuming
             | State::Stopping
             | State::Stopped
+            | State::Archived
             | State::Failed,
             Event::Start
             | Event::Stop(_)
+            | Event::Pause
+            | Event::Archive
             | Event::Ready
+            | Event::Held
             | Event::Halted
             | Event::Gone
             | Event::Died(_)

@@ -174,6 +174,10 @@ pub enum Access {
 }
 
 impl Access {
+    fn is_private(&self) -> bool {
+        *self == Self::Private
+    }
+
     /// The word of it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -197,6 +201,9 @@ pub enum Change {
 pub struct Previews {
     #[serde(default)]
     ports: BTreeMap<NonZeroU16, Settled>,
+    /// Who may visit any port. A port that is public by itself stays so when this is private.
+    #[serde(default, skip_serializing_if = "Access::is_private")]
+    pub everywhere: Access,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -206,9 +213,19 @@ struct Settled {
 }
 
 impl Previews {
+    /// This access to every port, and nothing settled about single ones.
+    pub fn everywhere(access: Access) -> Self {
+        Self { ports: BTreeMap::new(), everywhere: access }
+    }
+
     /// Who may visit a port.
     pub fn access(&self, port: NonZeroU16) -> Access {
-        self.ports.get(&port).map_or(Access::Private, |settled| settled.access)
+        match self.everywhere {
+            Access::Public => Access::Public,
+            Access::Private => {
+                self.ports.get(&port).map_or(Access::Private, |settled| settled.access)
+            }
+        }
     }
 
     /// The generation that tokens of a port must have.
@@ -216,7 +233,7 @@ impl Previews {
         self.ports.get(&port).map_or(0, |settled| settled.generation)
     }
 
-    /// The ports that everybody may visit.
+    /// The ports that everybody may visit by a settlement of their own.
     pub fn public(&self) -> BTreeSet<NonZeroU16> {
         let public = self.ports.iter().filter(|(_, settled)| settled.access == Access::Public);
         public.map(|(port, _)| *port).collect()

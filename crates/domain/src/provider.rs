@@ -10,12 +10,13 @@ use futures_core::future::BoxFuture;
 
 use crate::guest::{ByteStream, Guest};
 use crate::image::Image;
-use crate::isolation::{Enforcement, Host};
+use crate::isolation::{Enforcement, Host, Mechanism};
 use crate::lifecycle::Cause;
 use crate::network::{Pattern, Report, Terms, Traffic};
-use crate::sandbox::{Millis, Sandbox, Spec, Usage};
+use crate::sandbox::{Millis, Resources, Sandbox, Spec, Usage};
 use crate::secret::{Given, Sealed, SecretName, Value};
-use crate::{ImageName, Result, SandboxId};
+use crate::volume::VolumeLimits;
+use crate::{ImageName, Result, SandboxId, VolumeId};
 
 /// A sandbox that runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct Running {
 pub enum Found {
     /// It runs.
     Running(Running),
+    /// Its processes are there and held.
+    Paused(Running),
     /// It does not run; its writable layer is there, and how it ended if that is known.
     Layer(Option<Cause>),
     /// Something is left of it that is neither: a half-made or half-removed one.
@@ -66,6 +69,13 @@ pub trait Provider: Send + Sync {
     ) -> BoxFuture<'a, Result<Running>>;
     /// Ends every process and saves the layer to disk before it answers; within ten seconds.
     fn stop<'a>(&'a self, id: &'a SandboxId, spec: &'a Spec) -> BoxFuture<'a, Result<()>>;
+    /// Holds every process of a running sandbox, all of them or none.
+    fn pause<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<()>>;
+    /// Lets the processes of a paused sandbox go on.
+    fn resume<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<()>>;
+    /// Gives a running sandbox other limits; the disk's stay. A limit below what is in use is
+    /// refused.
+    fn resize<'a>(&'a self, id: &'a SandboxId, to: &'a Resources) -> BoxFuture<'a, Result<()>>;
     /// Removes everything, in whatever condition it is; within ten seconds.
     fn delete<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<()>>;
     /// Everything there is, also what no record names.
@@ -74,6 +84,9 @@ pub trait Provider: Send + Sync {
     fn died<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Cause>;
     /// The inside of a running sandbox; connects only when it is used.
     fn guest(&self, id: &SandboxId) -> Arc<dyn Guest>;
+    /// The same, where file operations are done as this user of the sandbox, and as root
+    /// otherwise. Commands name their own users.
+    fn guest_as(&self, id: &SandboxId, user: &str) -> Arc<dyn Guest>;
     /// Puts other terms in force for the network of a running sandbox. Connections that no longer
     /// fit are cut before it answers.
     fn set_network<'a>(&'a self, id: &'a SandboxId, to: &'a Terms) -> BoxFuture<'a, Result<()>>;
@@ -110,4 +123,17 @@ pub trait Provider: Send + Sync {
     ) -> BoxFuture<'a, Result<Image>>;
     /// Removes an image that no sandbox has.
     fn remove_image<'a>(&'a self, name: &'a ImageName) -> BoxFuture<'a, Result<()>>;
+
+    /// Makes the folder of a volume; tells what will hold it to its limits.
+    fn make_volume<'a>(
+        &'a self,
+        id: &'a VolumeId,
+        limits: &'a VolumeLimits,
+    ) -> BoxFuture<'a, Result<Mechanism>>;
+    /// Removes a volume that no sandbox has, with all that is in it.
+    fn remove_volume<'a>(&'a self, id: &'a VolumeId) -> BoxFuture<'a, Result<()>>;
+    /// Every volume there is, also what no record names.
+    fn volumes(&self) -> BoxFuture<'_, Result<Vec<VolumeId>>>;
+    /// What a volume holds.
+    fn volume_usage<'a>(&'a self, id: &'a VolumeId) -> BoxFuture<'a, Result<Usage>>;
 }

@@ -10,6 +10,7 @@ use crate::lifecycle::{Cause, State};
 use crate::network::{Allowance, Membership, Policy, Terms, Traffic};
 use crate::preview::Previews;
 use crate::secret::Grant;
+use crate::volume::VolumeMount;
 use crate::{Error, GuestPath, ImageName, NetworkName, Result, SandboxId, SandboxName};
 
 /// A moment, in milliseconds since the Unix epoch.
@@ -47,6 +48,9 @@ pub struct Spec {
     /// The secrets that it can use; their values are never part of it.
     #[serde(default)]
     pub secrets: Vec<Grant>,
+    /// The shared folders that it has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<VolumeMount>,
     /// Who may visit its ports.
     #[serde(default)]
     pub previews: Previews,
@@ -64,8 +68,14 @@ pub struct Retention {
     pub persistent: bool,
     /// Stops after this long without work, in milliseconds. Running work is not idle.
     pub stop_after_idle_ms: Option<u64>,
+    /// Is paused after this long without work, in milliseconds, in place of being stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause_after_idle_ms: Option<u64>,
     /// Is deleted this long after it stopped, in milliseconds.
     pub delete_after_stop_ms: Option<u64>,
+    /// Is put away this long after it stopped, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive_after_stop_ms: Option<u64>,
     /// Is deleted this long after it was made, in milliseconds, whatever it does.
     pub time_to_live_ms: Option<u64>,
 }
@@ -75,7 +85,9 @@ impl Retention {
     pub const PERSISTENT: Self = Self {
         persistent: true,
         stop_after_idle_ms: None,
+        pause_after_idle_ms: None,
         delete_after_stop_ms: None,
+        archive_after_stop_ms: None,
         time_to_live_ms: None,
     };
 
@@ -83,7 +95,9 @@ impl Retention {
     pub const TEMPORARY: Self = Self {
         persistent: false,
         stop_after_idle_ms: Some(30 * 60_000),
+        pause_after_idle_ms: None,
         delete_after_stop_ms: Some(24 * 3_600_000),
+        archive_after_stop_ms: None,
         time_to_live_ms: None,
     };
 }
@@ -103,6 +117,17 @@ pub struct Resources {
     pub inodes: u64,
     /// Open files of each process.
     pub open_files: u32,
+}
+
+impl Retention {
+    /// Refuses what contradicts itself.
+    pub fn check(&self) -> Result<()> {
+        if self.stop_after_idle_ms.is_some() && self.pause_after_idle_ms.is_some() {
+            return Err(Error::invalid("an idle sandbox is stopped or paused, not both")
+                .with_hint("set one of both intervals to 0"));
+        }
+        Ok(())
+    }
 }
 
 impl Resources {

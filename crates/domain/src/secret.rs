@@ -14,7 +14,7 @@ use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;
 
-use crate::id::ID_LETTERS;
+use crate::id::{ID_LETTERS, text_type};
 use crate::network::{DomainName, Pattern};
 use crate::sandbox::Millis;
 use crate::{Error, Result};
@@ -115,22 +115,10 @@ pub struct Guarded {
     pub hosts: Vec<Pattern>,
 }
 
-impl SecretName {
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 impl Placeholder {
     /// Makes one of random bytes, of which the low five bits count.
     pub fn from_random(name: &SecretName, random: [u8; 2 * ID_LETTERS]) -> Self {
         Self(format!("{PREFIX}{name}_{}", crate::id::letters(&random)))
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
@@ -258,32 +246,8 @@ impl FromStr for Wanted {
     }
 }
 
-macro_rules! as_text {
-    ($name:ident) => {
-        impl fmt::Display for $name {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str(&self.0)
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = Error;
-
-            fn try_from(text: String) -> Result<Self> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(value: $name) -> Self {
-                value.0
-            }
-        }
-    };
-}
-
-as_text!(SecretName);
-as_text!(Placeholder);
+text_type!(SecretName);
+text_type!(Placeholder);
 
 /// Comes in, and never goes out.
 impl<'de> Deserialize<'de> for Value {

@@ -1,10 +1,11 @@
 //! Reading the audit trail.
 
 use infield_domain::audit::Record;
+use infield_domain::sandbox::Millis;
 use infield_domain::{Error, Permission, Principal, Result};
-use infield_store::AuditFilter;
+use infield_store::{AuditFilter, AuditPick};
 
-use crate::{Engine, Page};
+use crate::{Engine, Numbered, Page};
 
 /// Records of one page.
 const MOST_LISTED: u32 = 1_000;
@@ -22,6 +23,31 @@ pub struct ListAudit {
     pub limit: u32,
     /// Where the page before ended.
     pub cursor: Option<String>,
+}
+
+/// Which records of the caller's own name to list. The newest come first.
+#[derive(Clone, Debug)]
+pub struct ListOwnAudit {
+    /// Not before this moment.
+    pub from: Millis,
+    /// Not after this one.
+    pub to: Millis,
+    /// Only those of this action.
+    pub action: Option<String>,
+    /// Only those on this subject, such as a sandbox id.
+    pub subject: Option<String>,
+    /// Which page, from 1.
+    pub page: u32,
+    /// Records of a page, 1 to 1,000.
+    pub limit: u32,
+}
+
+impl ListOwnAudit {
+    /// The first page of everything.
+    pub fn all() -> Self {
+        let to = Millis::MAX;
+        Self { from: 0, to, action: None, subject: None, page: 1, limit: 100 }
+    }
 }
 
 /// Whether the trail is whole.
@@ -54,6 +80,22 @@ impl Engine {
         let last = items.last().filter(|_| more);
         let next_cursor = last.map(|record| record.sequence.to_string());
         Ok(Page { items, next_cursor })
+    }
+
+    /// Lists what was done under the caller's own name, by any key. Needs `read`.
+    pub async fn list_own_audit(
+        &self,
+        who: &Principal,
+        list: ListOwnAudit,
+    ) -> Result<Numbered<Record>> {
+        who.require(Permission::Read)?;
+        let limit = list.limit.clamp(1, MOST_LISTED);
+        let ListOwnAudit { from, to, action, subject, page, .. } = list;
+        let skip = u64::from(page.max(1) - 1) * u64::from(limit);
+        let who = who.owner.clone();
+        let pick = AuditPick { who, from, to, action, subject, skip, limit };
+        let (items, total) = self.records().call(move |store| store.audit_of(&pick)).await?;
+        Ok(Numbered { items, total: usize::try_from(total).unwrap_or(usize::MAX) })
     }
 
     /// Recomputes the whole chain. Needs `admin`.

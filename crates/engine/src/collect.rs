@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use infield_domain::command::{Ending, ProcessEvent, Signal, Stream};
 use infield_domain::files::{FileKind, Range};
-use infield_domain::lifecycle::{Reason, State};
+use infield_domain::lifecycle::Reason;
 use infield_domain::network::Connection;
 use infield_domain::sandbox::{Millis, Sandbox};
 use infield_domain::{Error, ExecutionId, GuestPath, Kind, Result};
@@ -196,17 +196,17 @@ impl Run {
 }
 
 /// The inside of a run's sandbox, apart from its events, which only one task at a time may hold.
-struct Place<'a> {
-    handle: &'a Handle,
-    id: &'a ExecutionId,
+pub(crate) struct Place<'a> {
+    pub(crate) handle: &'a Handle,
+    pub(crate) id: &'a ExecutionId,
 }
 
 impl Place<'_> {
     /// Why the events ended before the command did: mostly because its sandbox died.
-    async fn broken_off(&self, error: Error) -> Error {
+    pub(crate) async fn broken_off(&self, error: Error) -> Error {
         let seat = &self.handle.seat;
-        let sandbox = seat.wait_for(|state| state != State::Running, DEATH_LIMIT).await;
-        if sandbox.state == State::Running {
+        let sandbox = seat.wait_for(|state| !state.is_alive(), DEATH_LIMIT).await;
+        if sandbox.state.is_alive() {
             let hint = format!("read on with read_output execution_id={}", self.id);
             return error.with_hint(hint);
         }
@@ -224,7 +224,7 @@ impl Place<'_> {
 
     /// The figures that the program saved. They are the guest's word: bounded in number and size,
     /// and a program that spoils them only loses them.
-    async fn plots(&self, folder: &GuestPath) -> Vec<Plot> {
+    pub(crate) async fn plots(&self, folder: &GuestPath) -> Vec<Plot> {
         let mut plots = Vec::new();
         for number in 1..=MOST_PLOTS {
             let path = format!("{folder}/figure-{number}.png");

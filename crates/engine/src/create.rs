@@ -7,8 +7,10 @@ use std::time::Duration;
 use futures_core::future::BoxFuture;
 use infield_domain::lifecycle::{Cause, Reason, State};
 use infield_domain::network::{Allowance, Policy, check_networks};
+use infield_domain::preview::Previews;
 use infield_domain::sandbox::{Sandbox, Spec, WORKING_DIRECTORY};
 use infield_domain::secret::Grant;
+use infield_domain::volume::VolumeMount;
 use infield_domain::{Error, GuestPath, ImageName, Permission, Principal, Result};
 use infield_store::SandboxRow;
 use tokio::sync::oneshot;
@@ -35,6 +37,14 @@ const NAME_TRIES: usize = 20;
 pub(crate) enum Use {
     Many,
     Single,
+}
+
+/// What a wish became when it was looked at.
+struct Granted {
+    network: Policy,
+    allowance: Allowance,
+    secrets: Vec<Grant>,
+    volumes: Vec<VolumeMount>,
 }
 
 impl Engine {
@@ -72,27 +82,31 @@ impl Engine {
         let git = create.git.clone();
         let around = (&policy, &create.environment);
         let secrets = self.grants(who, &create.secrets, around).await?;
-        let mut sandbox = self.new_record(who, create, (policy, allowance, secrets));
+        // Until the sandbox has its seat nobody else knows that it has them.
+        let mounting = self.mounting(&create.volumes).await;
+        let volumes = self.mounts(who, &create.volumes).await?;
+        let granted = Granted { network: policy, allowance, secrets, volumes };
+        let mut sandbox = self.new_record(who, create, granted);
         for _ in 0..NAME_TRIES {
             let (driver, seat) = Driver::new(self, sandbox.clone(), once);
-            match self.seat(&seat).await? {
+            match self.seat(who, &seat).await? {
                 Ok(()) => {
+                    drop(mounting);
                     let seat = self.bring_up(driver, seat, sandbox).await?;
                     return self.bring_repository(who, seat, git).await;
                 }
                 Err(Taken::Name(_)) if !chosen => sandbox.spec.name = names::sandbox_name(),
-                Err(taken) => return self.already(who, taken).await,
+                Err(taken) => {
+                    drop(mounting);
+                    return self.already(taken).await;
+                }
             }
         }
         Err(Error::conflict("no free name was found").with_hint("choose a name yourself"))
     }
 
-    fn new_record(
-        &self,
-        who: &Principal,
-        create: CreateSandbox,
-        (network, allowance, secrets): (Policy, Allowance, Vec<Grant>),
-    ) -> Sandbox {
+    fn new_record(&self, who: &Principal, create: CreateSandbox, granted: Granted) -> Sandbox {
+        let Granted { network, allowance, secrets, volumes } = granted;
         let now = self.now();
         let spec = Spec {
             name: create.name.unwrap_or_else(names::sandbox_name),
@@ -107,7 +121,8 @@ impl Engine {
             network,
             networks: create.networks,
             secrets,
-            previews: infield_domain::preview::Previews::default(),
+            volumes,
+            previews: Previews::everywhere(create.previews),
             allowance,
             require: create.require,
         };
@@ -136,6 +151,7 @@ impl Engine {
         let row = SandboxRow { sandbox, single_use: seat.single_use, traffic };
         let recorded = self.records().call(move |store| store.insert_sandbox(&row));
         let (waiter, ready) = oneshot::channel();
+        self.bell().ring(&seat.sandbox(), None);
         // The driver ends with the engine; nobody has to wait for it here.
         drop(self.spawn(driver.awaited_by(waiter).drive()));
         // The provider works meanwhile. Nobody hears of a sandbox without a record, and after a
@@ -193,7 +209,7 @@ impl Engine {
         })
     }
 
-    async fn already(&self, who: &Principal, taken: Taken) -> Result<Arc<Seat>> {
+    async fn already(&self, taken: Taken) -> Result<Arc<Seat>> {
         match taken {
             Taken::SameRequest(seat) => {
                 let sandbox = seat.wait_for(|state| state != State::Creating, CREATE_LIMIT).await;
@@ -206,7 +222,7 @@ impl Engine {
                     Some(_) | None => Ok(seat),
                 }
             }
-            Taken::Name(seat) if who.sees(&seat.owner) => {
+            Taken::Name(seat) => {
                 let sandbox = seat.sandbox();
                 Err(Error::conflict(format!(
                     "the name `{}` is taken by sandbox `{}` ({})",
@@ -215,11 +231,6 @@ impl Engine {
                     sandbox.state.as_str()
                 ))
                 .with_hint("use that sandbox, delete it, or choose another name"))
-            }
-            Taken::Name(seat) => {
-                let name = seat.sandbox().spec.name.clone();
-                Err(Error::conflict(format!("the name `{name}` is taken"))
-                    .with_hint("choose another name"))
             }
             Taken::Full(most) => Err(Error::new(
                 infield_domain::Kind::Quota,
@@ -236,6 +247,7 @@ fn workspace() -> GuestPath {
 
 fn check(create: &CreateSandbox, network: &Policy) -> Result<()> {
     create.resources.check()?;
+    create.retention.check()?;
     check_pairs("variables", &create.environment)?;
     check_pairs("labels", &create.labels)?;
     check_environment(&create.environment)?;
@@ -259,7 +271,7 @@ fn check(create: &CreateSandbox, network: &Policy) -> Result<()> {
     create.git.as_ref().map_or(Ok(()), |source| git::check_remote(&source.url, network))
 }
 
-fn check_pairs(what: &str, pairs: &BTreeMap<String, String>) -> Result<()> {
+pub(crate) fn check_pairs(what: &str, pairs: &BTreeMap<String, String>) -> Result<()> {
     let bytes: usize = pairs.iter().map(|(name, value)| name.len() + value.len()).sum();
     if pairs.len() > MOST_VARIABLES || bytes > MOST_BYTES {
         return Err(Error::invalid(format!(

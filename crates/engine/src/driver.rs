@@ -22,11 +22,14 @@ use infield_domain::{Error, Kind, Result, SandboxId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::activity::Activity;
+use crate::change::SandboxChange;
 use crate::create::Use;
 use crate::driver::perform::{Performed, movement};
 use crate::driver::queue::{Pushed, Queue, Wish};
 use crate::network::{Moved, NetworkChange, Refusals};
 use crate::previews::Visits;
+use crate::toolbox::environment::ChangeEnvironment;
+use crate::toolbox::{Interpreters, LanguageServers, Sessions, Terminals};
 use crate::{Engine, schedule};
 
 mod perform;
@@ -47,6 +50,10 @@ pub(crate) enum Change {
     Preview(NonZeroU16, preview::Change),
     /// What its secrets are, which changed.
     Secrets,
+    /// What else its owner settles about it.
+    Sandbox(SandboxChange),
+    /// The variables of what starts later.
+    Environment(ChangeEnvironment),
 }
 
 /// A living sandbox, as everybody but its driver holds it.
@@ -64,6 +71,14 @@ pub(crate) struct Seat {
     wishes: mpsc::Sender<(Wish, Waiter)>,
     /// What holds for its previews while the daemon lives.
     pub(crate) visits: Visits,
+    /// Its living shells.
+    pub(crate) sessions: Sessions,
+    /// Its contexts for code that keeps what it leaves.
+    pub(crate) interpreters: Interpreters,
+    /// Its shells with a screen.
+    pub(crate) terminals: Terminals,
+    /// What knows the code in it.
+    pub(crate) language_servers: LanguageServers,
     changes: mpsc::Sender<(Change, Waiter)>,
     view: watch::Receiver<Arc<Sandbox>>,
 }
@@ -105,6 +120,8 @@ impl Seat {
             Change::Network(_) => "network",
             Change::Preview(_, _) => "preview",
             Change::Secrets => "secrets",
+            Change::Sandbox(_) => "record",
+            Change::Environment(_) => "variables",
         };
         let (waiter, answer) = oneshot::channel();
         if self.changes.send((change, waiter)).await.is_err() {
@@ -126,7 +143,9 @@ impl Seat {
     pub(crate) async fn ask(&self, wish: Wish, limit: Duration) -> Result<Arc<Sandbox>> {
         let late = match &wish {
             Wish::Start => "starting",
+            Wish::Pause => "pausing",
             Wish::Stop(_) => "stopping",
+            Wish::Archive => "being archived",
             Wish::Delete(_) => "being deleted",
         };
         let (waiter, answer) = oneshot::channel();
@@ -187,6 +206,10 @@ impl Driver {
             activity: Activity::new(sandbox.active_at),
             refusals: Refusals::default(),
             visits: Visits::default(),
+            sessions: Sessions::default(),
+            interpreters: Interpreters::default(),
+            terminals: Terminals::default(),
+            language_servers: LanguageServers::default(),
             moved: Moved::new(traffic),
             wishes,
             changes: asked,
@@ -231,10 +254,17 @@ impl Driver {
     pub(crate) async fn drive(mut self) {
         loop {
             let going_on = match self.sandbox.state {
-                State::Creating | State::Starting | State::Stopping | State::Deleting => {
-                    self.act().await
-                }
-                State::Running | State::Stopped | State::Failed => self.wait().await,
+                State::Creating
+                | State::Starting
+                | State::Pausing
+                | State::Resuming
+                | State::Stopping
+                | State::Deleting => self.act().await,
+                State::Running
+                | State::Paused
+                | State::Stopped
+                | State::Archived
+                | State::Failed => self.wait().await,
                 State::Deleted => false,
             };
             if !going_on || self.engine.stopping().is_cancelled() {
@@ -251,7 +281,7 @@ impl Driver {
         }
         let engine = self.engine.clone();
         let (provider, seat) = (engine.provider().clone(), self.seat.clone());
-        let running = self.sandbox.state == State::Running;
+        let alive = self.sandbox.state.is_alive();
         let until_next = self.until_next();
         tokio::select! {
             () = engine.stopping().cancelled() => return false,
@@ -263,7 +293,7 @@ impl Driver {
                 let changed = self.change(change).await;
                 reply(waiter, changed.map(|()| Arc::new(self.sandbox.clone())));
             }
-            cause = provider.died(&seat.id), if running => self.step(Event::Died(cause)),
+            cause = provider.died(&seat.id), if alive => self.step(Event::Died(cause)),
             () = seat.activity.rested.notified() => {}
             () = tokio::time::sleep(until_next) => self.on_timer(),
         }
@@ -276,16 +306,34 @@ impl Driver {
             Change::Network(change) => self.change_network(change).await?,
             Change::Preview(port, change) => self.sandbox.spec.previews.change(port, change)?,
             Change::Secrets => return self.renew_secrets().await,
+            Change::Sandbox(change) => {
+                self.change_sandbox(change).await?;
+                // Its timers count from its last change of state, which this is none of.
+                self.publish();
+                return Ok(());
+            }
+            Change::Environment(change) => change.apply(&mut self.sandbox.spec)?,
         }
         self.sandbox.changed_at = self.engine.now();
         self.publish();
         Ok(())
     }
 
+    async fn change_sandbox(&mut self, change: SandboxChange) -> Result<()> {
+        let mut changed = self.sandbox.clone();
+        change.apply(&mut changed, self.engine.now())?;
+        let resources = &changed.spec.resources;
+        if changed.state.is_alive() && *resources != self.sandbox.spec.resources {
+            self.engine.provider().resize(&self.seat.id, resources).await?;
+        }
+        self.sandbox = changed;
+        Ok(())
+    }
+
     async fn change_network(&mut self, change: NetworkChange) -> Result<()> {
         let mut changed = self.sandbox.clone();
         change.apply(&mut changed.spec)?;
-        if changed.state == State::Running {
+        if changed.state.is_alive() {
             let terms = changed.terms(self.seat.moved.get());
             self.engine.provider().set_network(&self.seat.id, &terms).await?;
         }
@@ -294,7 +342,7 @@ impl Driver {
     }
 
     async fn renew_secrets(&self) -> Result<()> {
-        if self.sandbox.state != State::Running {
+        if !self.sandbox.state.is_alive() {
             return Ok(());
         }
         let given = self.engine.still_given(&self.sandbox.spec.secrets).await?;
@@ -310,13 +358,12 @@ impl Driver {
     fn on_timer(&mut self) {
         let due = schedule::due(&self.sandbox, self.seat.work(), self.engine.now());
         let Some(wish) = due else { return };
-        let idle = matches!(&wish, Wish::Stop(_));
+        let idle = wish.needs_idleness();
         if idle && !self.seat.activity.close_if_idle() {
             return;
         }
-        let action = if idle { "sandbox.stop" } else { "sandbox.delete" };
         let detail = if idle { "idle" } else { "time" };
-        self.engine.note_system(action, self.sandbox.id.as_str(), detail);
+        self.engine.note_system(wish.action(), self.sandbox.id.as_str(), detail);
         self.grant(wish, Vec::new());
     }
 
@@ -351,6 +398,22 @@ impl Driver {
                 self.step(Event::Ready);
                 self.answer();
             }
+            Performed::Resumed => {
+                self.step(Event::Ready);
+                self.answer();
+            }
+            Performed::Held => {
+                self.step(Event::Held);
+                self.answer();
+            }
+            Performed::NotHeld(error) => {
+                self.step(Event::Ready);
+                self.refuse(&error);
+            }
+            Performed::NotResumed(error) => {
+                self.step(Event::Held);
+                self.refuse(&error);
+            }
             Performed::Halted => {
                 self.step(Event::Halted);
                 self.answer();
@@ -380,6 +443,7 @@ impl Driver {
                     .with_hint("make a new one");
                 waiters.into_iter().for_each(|waiter| reply(waiter, Err(again(&error))));
             }
+            Pushed::Unfit(waiter) => reply(waiter, Err(self.unfit())),
             Pushed::Full(waiter) => {
                 let error = Error::unavailable(format!(
                     "sandbox `{}` has {} wishes waiting",
@@ -396,10 +460,22 @@ impl Driver {
         let error = Error::conflict(format!("sandbox `{}` is being deleted", self.seat.id));
         interrupted.into_iter().for_each(|waiter| reply(waiter, Err(again(&error))));
         let before = self.sandbox.state;
+        // What was asked for may have lost its place since it was queued.
+        let needs_a_place = matches!(wish, Wish::Pause | Wish::Archive);
         self.step(wish.into_event());
-        if before == self.sandbox.state {
+        let state = self.sandbox.state;
+        if state == before && needs_a_place {
+            self.refuse(&self.unfit());
+        } else if state == before || !state.is_moving() {
             self.answer();
         }
+    }
+
+    fn unfit(&self) -> Error {
+        let state = self.sandbox.state.as_str();
+        let text = "only what runs is paused or stopped, and only what is stopped is archived";
+        Error::conflict(format!("sandbox `{}` is {state}: {text}", self.seat.id))
+            .with_hint("start or stop it first")
     }
 
     /// The only place where a state changes.
@@ -408,8 +484,11 @@ impl Driver {
             tracing::debug!(id = %self.seat.id, ?event, "an event without a place");
             return;
         };
-        self.sandbox.state = state;
-        self.sandbox.changed_at = self.engine.now();
+        let before = std::mem::replace(&mut self.sandbox.state, state);
+        // What is put away has rested since it stopped, and its timers count from there.
+        if state != State::Archived {
+            self.sandbox.changed_at = self.engine.now();
+        }
         self.sandbox.active_at = self.sandbox.active_at.max(self.seat.activity.active_at());
         match event {
             Event::Stop(cause) | Event::Delete(cause) | Event::Died(cause) => {
@@ -417,7 +496,12 @@ impl Driver {
             }
             Event::Failed(cause) => self.sandbox.cause = Some(cause),
             Event::Start => self.sandbox.cause = None,
-            Event::Ready | Event::Halted | Event::Gone => {}
+            Event::Pause
+            | Event::Archive
+            | Event::Ready
+            | Event::Held
+            | Event::Halted
+            | Event::Gone => {}
         }
         if state == State::Running {
             self.seat.activity.open(self.sandbox.changed_at);
@@ -425,6 +509,7 @@ impl Driver {
             self.seat.activity.close();
         }
         self.publish();
+        self.engine.bell().ring(&self.sandbox, Some(before));
     }
 
     fn publish(&self) {

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::driver::queue::Wish;
+use crate::events::Bell;
 use crate::images::Images;
 use crate::kept::KeptOutput;
 use crate::names;
@@ -89,7 +90,9 @@ struct Inner {
     records: Records,
     registry: Registry,
     images: Images,
+    bell: Bell,
     joining: tokio::sync::Mutex<()>,
+    mounting: Arc<tokio::sync::Mutex<()>>,
     kept: KeptOutput,
     tasks: TaskTracker,
     runtime: Handle,
@@ -112,7 +115,9 @@ impl Engine {
             records: Records::open(store)?,
             registry: Registry::default(),
             images: Images::default(),
+            bell: Bell::new(),
             joining: tokio::sync::Mutex::default(),
+            mounting: Arc::default(),
             kept: KeptOutput::default(),
             tasks: TaskTracker::new(),
             runtime,
@@ -134,8 +139,9 @@ impl Engine {
         self.registry().all().iter().all(|seat| {
             let state = seat.sandbox().state;
             let deadlines = seat.deadlines();
-            let due = deadlines.deleted_at.is_some_and(|at| at <= soon);
-            !state.is_moving() && state != State::Running && !due
+            let ends = [deadlines.deleted_at, deadlines.archived_at];
+            let due = ends.into_iter().flatten().any(|at| at <= soon);
+            !state.is_moving() && !state.is_alive() && !due
         })
     }
 
@@ -181,7 +187,7 @@ impl Engine {
         let mut seats = self.registry().all();
         seats.retain(|seat| {
             let state = seat.sandbox().state;
-            !matches!(state, State::Stopped | State::Failed | State::Deleting | State::Deleted)
+            !state.is_at_rest() && !matches!(state, State::Deleting | State::Deleted)
         });
         let stops = seats.into_iter().map(|seat| async move {
             let wish = if seat.single_use {
@@ -225,6 +231,11 @@ impl Engine {
         &self.inner.registry
     }
 
+    /// Where changes of sandboxes are told of.
+    pub(crate) fn bell(&self) -> &Bell {
+        &self.inner.bell
+    }
+
     pub(crate) fn images(&self) -> &Images {
         &self.inner.images
     }
@@ -232,6 +243,11 @@ impl Engine {
     /// Held by whoever puts a sandbox into a named network.
     pub(crate) fn joining(&self) -> &tokio::sync::Mutex<()> {
         &self.inner.joining
+    }
+
+    /// Held by whoever gives volumes to a sandbox, or takes one from all.
+    pub(crate) fn mounting_lock(&self) -> Arc<tokio::sync::Mutex<()>> {
+        self.inner.mounting.clone()
     }
 
     pub(crate) fn kept(&self) -> &KeptOutput {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use infield_domain::guest::{ByteStream, Guest};
+use futures_util::stream::BoxStream;
+use infield_domain::guest::Guest;
 use infield_domain::lifecycle::State;
 use infield_domain::sandbox::{Sandbox, Spec};
 use infield_domain::{Error, GuestPath, Permission, Principal, Result};
@@ -23,6 +24,8 @@ pub(crate) struct Inside {
     pub(crate) seat: Arc<Seat>,
     pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) guest: Arc<dyn Guest>,
+    /// The same, where files are the business of the sandbox's own user, like its commands.
+    pub(crate) files: Arc<dyn Guest>,
     /// Keeps the sandbox from going to rest.
     pub(crate) work: Work,
 }
@@ -34,7 +37,7 @@ impl Inside {
     }
 
     /// A stream out of the sandbox that keeps it busy for as long as somebody reads.
-    pub(crate) fn hold(self, stream: ByteStream) -> ByteStream {
+    pub(crate) fn hold<T: 'static>(self, stream: BoxStream<'static, T>) -> BoxStream<'static, T> {
         let work = self.work;
         let held = futures_util::stream::unfold((stream, work), |(mut stream, work)| async move {
             let item = futures_util::StreamExt::next(&mut stream).await?;
@@ -81,7 +84,8 @@ impl Engine {
             return None;
         }
         let guest = self.provider().guest(&seat.id);
-        Some(Inside { seat: seat.clone(), sandbox, guest, work })
+        let files = self.provider().guest_as(&seat.id, &sandbox.spec.user);
+        Some(Inside { seat: seat.clone(), sandbox, guest, files, work })
     }
 
     async fn wake(&self, who: &Principal, seat: &Arc<Seat>) -> Result<()> {
@@ -95,7 +99,10 @@ impl Engine {
             ))
             .with_hint("start it to try again, or delete it"));
         }
-        let rests = matches!(sandbox.state, State::Stopping | State::Stopped);
+        let rests = matches!(
+            sandbox.state,
+            State::Pausing | State::Paused | State::Stopping | State::Stopped | State::Archived
+        );
         let result = seat.ask(Wish::Start, START_LIMIT).await.map(drop);
         if rests {
             let about = ("sandbox.start", seat.id.as_str(), "for a caller who uses it");

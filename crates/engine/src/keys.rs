@@ -9,6 +9,9 @@ use infield_store::KeyHash;
 use crate::gate::clipped;
 use crate::{Engine, names};
 
+mod own;
+pub use own::CreateOwnKey;
+
 /// `inf_` and 52 letters.
 const SECRET_BYTES: usize = 56;
 /// How exactly the last use is known, in milliseconds.
@@ -19,10 +22,12 @@ const SYSTEM: &str = "system";
 /// What a new key shall be.
 #[derive(Clone, Debug)]
 pub struct CreateKey {
-    /// What people call it; unique among keys that are not revoked.
+    /// What people call it; unique among the keys of its owner that are not revoked.
     pub name: String,
     /// Whom it stands for; its name when there is none.
     pub owner: Option<String>,
+    /// The organization that it stands for, which somebody has made, in place of an owner.
+    pub organization: Option<String>,
     /// What it may do.
     pub permissions: Vec<Permission>,
     /// Whether it sees the sandboxes of every owner.
@@ -51,6 +56,18 @@ impl Engine {
 
     async fn new_key(&self, who: &Principal, create: CreateKey) -> Result<NewKey> {
         who.require(Permission::Admin)?;
+        let Some(organization) = create.organization.clone() else {
+            return self.insert_key(create).await;
+        };
+        if create.owner.is_some() {
+            return Err(Error::invalid("a key stands for an owner or for an organization")
+                .with_hint("leave one of them out"));
+        }
+        self.require_organization(&organization).await?;
+        self.insert_key(CreateKey { owner: Some(organization), ..create }).await
+    }
+
+    async fn insert_key(&self, create: CreateKey) -> Result<NewKey> {
         let owner = create.owner.unwrap_or_else(|| create.name.clone());
         check_word("name", &create.name)?;
         check_word("owner", &owner)?;
@@ -110,13 +127,7 @@ impl Engine {
 
     async fn revoke(&self, who: &Principal, reference: &str) -> Result<Key> {
         let keys = self.list_keys(who).await?;
-        let found =
-            keys.into_iter().find(|key| key.id.as_str() == reference || key.name == reference);
-        let Some(key) = found else {
-            let shown = clipped(reference);
-            return Err(Error::not_found(format!("there is no key `{shown}`"))
-                .with_hint("list the keys to see their names"));
-        };
+        let key = the_one(keys, reference)?;
         let (id, now) = (key.id.clone(), self.now());
         self.records().call(move |store| store.revoke_key(&id, now)).await?;
         Ok(key)
@@ -155,12 +166,28 @@ impl Engine {
     }
 }
 
-fn check_word(what: &str, word: &str) -> Result<()> {
+/// The key of this id, or else the only one of this name.
+fn the_one(keys: Vec<Key>, reference: &str) -> Result<Key> {
+    let shown = clipped(reference);
+    if let Some(key) = keys.iter().find(|key| key.id.as_str() == reference) {
+        return Ok(key.clone());
+    }
+    let mut named = keys.into_iter().filter(|key| key.name == reference);
+    match (named.next(), named.next()) {
+        (Some(key), None) => Ok(key),
+        (Some(_), Some(_)) => Err(Error::conflict(format!("several owners have a key `{shown}`"))
+            .with_hint("say its id; list the keys to see them")),
+        (None, _) => Err(Error::not_found(format!("there is no key `{shown}`"))
+            .with_hint("list the keys to see their names")),
+    }
+}
+
+pub(crate) fn check_word(what: &str, word: &str) -> Result<()> {
     let fits = (1..=64).contains(&word.chars().count()) && !word.chars().any(char::is_control);
     if fits && word != SYSTEM {
         return Ok(());
     }
-    Err(Error::invalid(format!("the {what} of a key has 1 to 64 characters and is not `{SYSTEM}`")))
+    Err(Error::invalid(format!("the {what} has 1 to 64 characters and is not `{SYSTEM}`")))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use futures_core::Stream as AsyncStream;
 use infield_domain::command::{Ending, Execution, ProcessEvent, StoppedBy, Stream};
 use infield_domain::files::Removal;
 use infield_domain::guest::{ProcessEvents, ReadOutput};
-use infield_domain::lifecycle::{Cause, Reason, State};
+use infield_domain::lifecycle::{Cause, Reason};
 use infield_domain::{GuestPath, Kind, Principal, Result};
 use infield_store::ExecutionRow;
 
@@ -144,7 +144,7 @@ impl Tenancy {
                 Err(error) if error.kind() == Kind::NotFound => {
                     return self.record_end(self.lost());
                 }
-                Err(_) if self.inside.seat.sandbox().state != State::Running => {
+                Err(_) if !self.inside.seat.sandbox().state.is_alive() => {
                     return self.record_end(self.lost());
                 }
                 // The guest is busy or away for a moment; its death would show in the state.

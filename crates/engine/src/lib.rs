@@ -11,6 +11,7 @@ mod gate;
 mod names;
 mod records;
 mod registry;
+pub use registry::is_unknown_sandbox;
 
 mod activity;
 mod driver;
@@ -21,8 +22,16 @@ mod schedule;
 mod create;
 mod sandboxes;
 pub use sandboxes::{
-    CreateSandbox, Deadlines, GitSource, Inspection, ListSandboxes, Page, Prune, Pruned,
+    AfterRecovery, CreateSandbox, Deadlines, GitSource, Inspection, Prune, Pruned,
 };
+mod listing;
+pub use listing::{
+    Allotted, Filter, FindSandboxes, ListSandboxes, Numbered, Order, Page, Sort, Span, Text,
+};
+mod change;
+mod events;
+pub use change::{Resize, SandboxChange};
+pub use events::{SandboxEvent, SandboxEvents};
 
 mod run;
 pub use run::{CommandLine, PlacedFile, Run, RunCommand, RunOptions, Target, TimeLimit};
@@ -43,19 +52,25 @@ mod membership;
 mod network;
 pub use network::{Refused, destination, refused_sentence};
 
+mod signing;
+pub use signing::SignedFile;
+
 mod previews;
 pub use previews::{
     Lifetime, LinkPreview, Port, PreviewLink, PreviewPass, Proof, VISITS_OF_ONE_SANDBOX, Visit,
 };
 
 mod audit;
-pub use audit::{AuditVerdict, ListAudit};
+pub use audit::{AuditVerdict, ListAudit, ListOwnAudit};
 mod host;
 mod images;
 mod keys;
-pub use keys::{CreateKey, Key, NewKey};
+pub use keys::{CreateKey, CreateOwnKey, Key, NewKey};
+mod organizations;
 mod secrets;
 pub use secrets::SetSecret;
+mod volumes;
+pub use volumes::{CreateVolume, is_unknown_volume};
 
 #[cfg(test)]
 mod testing;

@@ -72,15 +72,19 @@ impl Engine {
     }
 
     /// Gives a new sandbox its place among all, and in the networks that it is to be in.
-    pub(crate) async fn seat(&self, seat: &Arc<Seat>) -> Result<std::result::Result<(), Taken>> {
+    pub(crate) async fn seat(
+        &self,
+        who: &Principal,
+        seat: &Arc<Seat>,
+    ) -> Result<std::result::Result<(), Taken>> {
         let sandbox = seat.sandbox();
         let most = self.settings().max_sandboxes;
         if sandbox.spec.networks.is_empty() {
-            return Ok(self.registry().insert(seat, most));
+            return Ok(self.registry().insert(seat, most, |owner| who.sees(owner)));
         }
         let _one_at_a_time = self.joining().lock().await;
         self.check_room(&sandbox, &sandbox.spec.networks)?;
-        Ok(self.registry().insert(seat, most))
+        Ok(self.registry().insert(seat, most, |owner| who.sees(owner)))
     }
 
     /// Refuses a network that is full, or that has a member of this name.

@@ -1,7 +1,7 @@
 //! Ids and names that nobody chose: random, and in the case of names also readable.
 
 use infield_domain::id::ID_LETTERS;
-use infield_domain::{ExecutionId, KeyId, SandboxId, SandboxName};
+use infield_domain::{ExecutionId, KeyId, SandboxId, SandboxName, VolumeId};
 
 const ADJECTIVES: &[&str] = &[
     "amber", "bold", "brave", "brisk", "calm", "clear", "cool", "crisp", "eager", "early", "fair",
@@ -38,6 +38,11 @@ pub(crate) fn execution_id() -> ExecutionId {
 /// A key's id.
 pub(crate) fn key_id() -> KeyId {
     KeyId::from_random(random::<ID_LETTERS>())
+}
+
+/// A volume's id.
+pub(crate) fn volume_id() -> VolumeId {
+    VolumeId::from_random(random::<ID_LETTERS>())
 }
 
 /// The text of a key: 52 letters of five random bits, so 260 bits.

@@ -5,11 +5,17 @@
 //! creating  | adopted            | failed, removed       | failed, removed
 //! starting  | adopted            | failed                | failed
 //! running   | adopted            | stopping, with cause  | stopping, with cause
+//! pausing   | pausing again      | stopping, with cause  | stopping, with cause
+//! paused    | pausing again      | stopping, with cause  | stopping, with cause
+//! resuming  | resuming again     | stopping, with cause  | stopping, with cause
 //! stopping  | stopping again     | stopping again        | stopping again
 //! at rest   | ended by its stop  | as it is              | as it is
 //! deleting  | deleting again     | deleting again        | deleting again
 //! none      | deleted            | deleted               | deleted
 //! ```
+//!
+//! What is held counts as what runs; a paused one is left as it is then, and any other that is to
+//! run is let go on first.
 //!
 //! Deadlines that passed while no daemon ran come first: nothing that is overdue is adopted.
 //!
@@ -62,6 +68,8 @@ pub(crate) enum Clear {
     Remove,
     /// End what runs and keep the layer.
     Stop,
+    /// Let what is held go on.
+    Resume,
 }
 
 /// Decides what a recorded sandbox begins with, from what was found of it.
@@ -71,12 +79,15 @@ pub(crate) fn beginning(state: State, found: Option<Found>) -> Beginning {
         let detail = format!("the daemon ended while the sandbox was {what}");
         Some(Event::Failed(Cause::with(Reason::Fault, detail)))
     };
+    let clear = match &found {
+        Some(Found::Paused(_)) => Clear::Resume,
+        Some(Found::Running(_) | Found::Layer(_) | Found::Remains) | None => Clear::Nothing,
+    };
     match (state, found) {
-        (State::Creating | State::Starting, Some(Found::Running(running))) => Beginning {
-            event: Some(Event::Ready),
-            enforcement: Some(running.enforcement),
-            clear: Clear::Nothing,
-        },
+        (
+            State::Creating | State::Starting,
+            Some(Found::Running(running) | Found::Paused(running)),
+        ) => Beginning { event: Some(Event::Ready), enforcement: Some(running.enforcement), clear },
         (State::Creating, _) => {
             Beginning { event: broke_off("made"), clear: Clear::Remove, ..as_it_is }
         }
@@ -86,24 +97,49 @@ pub(crate) fn beginning(state: State, found: Option<Found>) -> Beginning {
         (State::Starting, Some(Found::Layer(_)) | None) => {
             Beginning { event: broke_off("started"), ..as_it_is }
         }
-        (State::Running, Some(Found::Running(running))) => {
-            Beginning { enforcement: Some(running.enforcement), ..as_it_is }
+        (State::Running, Some(Found::Running(running) | Found::Paused(running))) => {
+            Beginning { enforcement: Some(running.enforcement), clear, ..as_it_is }
         }
-        (State::Running, Some(Found::Layer(cause))) => {
+        (State::Paused, Some(Found::Running(running))) => Beginning {
+            event: Some(Event::Pause),
+            enforcement: Some(running.enforcement),
+            clear: Clear::Nothing,
+        },
+        (State::Paused, Some(Found::Paused(running)))
+        | (
+            State::Pausing | State::Resuming,
+            Some(Found::Running(running) | Found::Paused(running)),
+        ) => Beginning { enforcement: Some(running.enforcement), ..as_it_is },
+        (
+            State::Running | State::Pausing | State::Paused | State::Resuming,
+            Some(Found::Layer(cause)),
+        ) => {
             let cause = cause.unwrap_or_else(unseen);
             Beginning { event: Some(Event::Died(cause)), ..as_it_is }
         }
-        (State::Running, Some(Found::Remains) | None) => {
-            Beginning { event: Some(Event::Died(unseen())), ..as_it_is }
-        }
-        (State::Stopped | State::Failed, Some(Found::Running(_))) => {
-            Beginning { clear: Clear::Stop, ..as_it_is }
-        }
         (
-            State::Stopping | State::Stopped | State::Failed | State::Deleting | State::Deleted,
+            State::Running | State::Pausing | State::Paused | State::Resuming,
+            Some(Found::Remains) | None,
+        ) => Beginning { event: Some(Event::Died(unseen())), ..as_it_is },
+        (
+            State::Stopped | State::Archived | State::Failed,
+            Some(Found::Running(_) | Found::Paused(_)),
+        ) => Beginning { clear: Clear::Stop, ..as_it_is },
+        (
+            State::Stopping
+            | State::Stopped
+            | State::Archived
+            | State::Failed
+            | State::Deleting
+            | State::Deleted,
             _,
         ) => as_it_is,
     }
+}
+
+/// Whether nothing inside answers, and will again.
+fn is_held(state: State) -> bool {
+    matches!(state, State::Pausing | State::Paused | State::Resuming)
 }
 
 fn unseen() -> Cause {
@@ -145,6 +181,7 @@ impl Engine {
         }
         let strangers = found.into_keys().map(|id| self.remove_stranger(id));
         stream::iter(strangers).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+        self.recover_volumes().await;
         executions.into_values().flatten().for_each(|row| self.record_lost(row, None));
         let engine = self.clone();
         drop(self.spawn(async move { engine.follow_networks().await }));
@@ -160,7 +197,7 @@ impl Engine {
         self.clear(&sandbox, begin.clear).await;
         let once = if single_use { Use::Single } else { Use::Many };
         let (mut driver, seat) = Driver::with_traffic(self, sandbox, (once, traffic));
-        if let Err(_taken) = self.registry().insert(&seat, u32::MAX) {
+        if let Err(_taken) = self.registry().insert(&seat, u32::MAX, |owner| owner == seat.owner) {
             // The database keeps names and keys unique; this is a fault of ours.
             tracing::error!(id = %seat.id, "two records of one name");
             return;
@@ -180,37 +217,62 @@ impl Engine {
             still_running = self.find_again(&seat, &open).await;
             overdue = due(!open.is_empty() || !still_running.is_empty());
         }
-        for row in &open {
-            if !still_running.contains(&row.execution.id) {
-                let reason = seat.sandbox().cause.as_ref().map(|cause| cause.reason);
-                self.record_lost(row.clone(), reason);
-            }
-        }
+        let held = is_held(seat.sandbox().state);
+        let forsaken = single_use && still_running.is_empty() && !held;
         drop(self.spawn(driver.drive()));
-        let sandbox = seat.sandbox();
-        if sandbox.state == State::Running {
-            if !sandbox.spec.secrets.is_empty()
-                && let Err(error) = seat.change(Change::Secrets, OVERDUE_LIMIT).await
-            {
-                tracing::warn!(id = %seat.id, %error, "a sandbox is without its secrets");
-            }
-            // The network process may be a new one, that knows nothing of this sandbox yet.
-            let change = Change::Network(NetworkChange::default());
-            if let Err(error) = seat.change(change, OVERDUE_LIMIT).await {
-                tracing::warn!(id = %seat.id, %error, "a sandbox is without its network");
-            }
+        if held {
+            let (engine, seat) = (self.clone(), seat.clone());
+            drop(self.spawn(async move { engine.find_when_resumed(seat, open).await }));
+        } else {
+            self.record_ended(&seat, &open, &still_running);
         }
-        let forsaken = single_use && still_running.is_empty();
+        if seat.sandbox().state.is_alive() {
+            self.restore_reach(&seat).await;
+        }
         let cause = || Cause::with(Reason::Request, "its one command was over");
         let wish = overdue.or_else(|| forsaken.then(|| Wish::Delete(cause())));
         if let Some(wish) = wish {
-            let action =
-                if matches!(wish, Wish::Stop(_)) { "sandbox.stop" } else { "sandbox.delete" };
-            self.note_system(action, seat.id.as_str(), "overdue at the start of the daemon");
+            self.note_system(wish.action(), seat.id.as_str(), "overdue at the start of the daemon");
             if let Err(error) = seat.ask(wish, OVERDUE_LIMIT).await {
                 tracing::warn!(id = %seat.id, %error, "something overdue is not done yet");
             }
         }
+    }
+
+    /// Has what a sandbox may reach and use in force again.
+    async fn restore_reach(&self, seat: &Seat) {
+        if !seat.sandbox().spec.secrets.is_empty()
+            && let Err(error) = seat.change(Change::Secrets, OVERDUE_LIMIT).await
+        {
+            tracing::warn!(id = %seat.id, %error, "a sandbox is without its secrets");
+        }
+        // The network process may be a new one, that knows nothing of this sandbox yet.
+        let change = Change::Network(NetworkChange::default());
+        if let Err(error) = seat.change(change, OVERDUE_LIMIT).await {
+            tracing::warn!(id = %seat.id, %error, "a sandbox is without its network");
+        }
+    }
+
+    /// Records the end of those commands that run no more.
+    fn record_ended(&self, seat: &Seat, open: &[ExecutionRow], still_running: &[ExecutionId]) {
+        for row in open.iter().filter(|row| !still_running.contains(&row.execution.id)) {
+            let reason = seat.sandbox().cause.as_ref().map(|cause| cause.reason);
+            self.record_lost(row.clone(), reason);
+        }
+    }
+
+    /// The commands of a held sandbox are known when it goes on, or has ended.
+    async fn find_when_resumed(&self, seat: Arc<Seat>, open: Vec<ExecutionRow>) {
+        let mut view = seat.watch();
+        let rests = view.wait_for(|sandbox| !is_held(sandbox.state));
+        tokio::select! {
+            // The next daemon looks for them.
+            () = self.stopping().cancelled() => return,
+            // A driver that is gone has no sandbox any more.
+            _moved = rests => {}
+        }
+        let still_running = self.find_again(&seat, &open).await;
+        self.record_ended(&seat, &open, &still_running);
     }
 
     async fn clear(&self, sandbox: &Sandbox, clear: Clear) {
@@ -218,6 +280,7 @@ impl Engine {
             Clear::Nothing => Ok(()),
             Clear::Remove => self.provider().delete(&sandbox.id).await,
             Clear::Stop => self.provider().stop(&sandbox.id, &sandbox.spec).await,
+            Clear::Resume => self.provider().resume(&sandbox.id).await,
         };
         if let Err(error) = result {
             tracing::warn!(id = %sandbox.id, %error, "remains of a sandbox could not be cleared");

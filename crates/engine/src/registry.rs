@@ -4,17 +4,26 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use infield_domain::sandbox::Sandbox;
-use infield_domain::{Error, Principal, Result, SandboxId, SandboxName};
+use infield_domain::{Error, Kind, Principal, Result, SandboxId, SandboxName};
 
 use crate::driver::Seat;
 
 /// Sandboxes that an error names at most.
 const NAMED_IN_ERRORS: usize = 8;
 
+/// How the refusal of a sandbox that the caller does not have begins.
+const UNKNOWN: &str = "there is no sandbox";
+
+/// Whether the sandbox itself was not found, and not something inside.
+pub fn is_unknown_sandbox(error: &Error) -> bool {
+    error.kind() == Kind::NotFound && error.message().starts_with(UNKNOWN)
+}
+
 #[derive(Default)]
 struct Seats {
     by_id: HashMap<SandboxId, Arc<Seat>>,
-    by_name: HashMap<SandboxName, SandboxId>,
+    /// Owners that do not see each other may have the same names.
+    by_name: HashMap<SandboxName, Vec<SandboxId>>,
     by_request: HashMap<(String, String), SandboxId>,
 }
 
@@ -35,8 +44,14 @@ pub(crate) enum Taken {
 }
 
 impl Registry {
-    /// Gives a new sandbox its place, in one step with looking whether the name is free.
-    pub(crate) fn insert(&self, seat: &Arc<Seat>, most: u32) -> std::result::Result<(), Taken> {
+    /// Gives a new sandbox its place, in one step with looking whether the name is free: whether no
+    /// sandbox has it that whoever makes this one sees.
+    pub(crate) fn insert(
+        &self,
+        seat: &Arc<Seat>,
+        most: u32,
+        sees: impl Fn(&str) -> bool,
+    ) -> std::result::Result<(), Taken> {
         let sandbox = seat.sandbox();
         let request = request(&sandbox);
         self.with(|seats| {
@@ -44,15 +59,14 @@ impl Registry {
             if let Some(found) = same.and_then(|id| seats.by_id.get(id)) {
                 return Err(Taken::SameRequest(found.clone()));
             }
-            let named = seats.by_name.get(&sandbox.spec.name);
-            if let Some(found) = named.and_then(|id| seats.by_id.get(id)) {
+            if let Some(found) = seats.named(&sandbox.spec.name).find(|named| sees(&named.owner)) {
                 return Err(Taken::Name(found.clone()));
             }
             if seats.by_id.len() >= most as usize {
                 return Err(Taken::Full(most));
             }
             seats.by_id.insert(seat.id.clone(), seat.clone());
-            seats.by_name.insert(sandbox.spec.name.clone(), seat.id.clone());
+            seats.by_name.entry(sandbox.spec.name.clone()).or_default().push(seat.id.clone());
             if let Some(request) = request {
                 seats.by_request.insert(request, seat.id.clone());
             }
@@ -65,8 +79,11 @@ impl Registry {
         let sandbox = seat.sandbox();
         self.with(|seats| {
             seats.by_id.remove(&seat.id);
-            if seats.by_name.get(&sandbox.spec.name) == Some(&seat.id) {
-                seats.by_name.remove(&sandbox.spec.name);
+            if let Some(named) = seats.by_name.get_mut(&sandbox.spec.name) {
+                named.retain(|id| *id != seat.id);
+                if named.is_empty() {
+                    seats.by_name.remove(&sandbox.spec.name);
+                }
             }
             if let Some(request) = request(&sandbox)
                 && seats.by_request.get(&request) == Some(&seat.id)
@@ -86,20 +103,22 @@ impl Registry {
         self.with(|seats| seats.by_id.get(id).cloned())
     }
 
-    /// A living sandbox by id or name, if the caller may see it.
+    /// A living sandbox by id or name, if the caller may see it. Of several that have the name, the
+    /// caller's own is meant.
     pub(crate) fn find(&self, who: &Principal, reference: &str) -> Result<Arc<Seat>> {
-        let found = self.with(|seats| {
-            let by_id = reference.parse::<SandboxId>().ok();
-            let by_name = || {
-                let name = reference.parse::<SandboxName>().ok()?;
-                seats.by_name.get(&name).cloned()
-            };
-            let id = by_id.or_else(by_name)?;
-            seats.by_id.get(&id).cloned()
+        let mut found: Vec<_> = self.with(|seats| match reference.parse::<SandboxId>() {
+            Ok(id) => seats.by_id.get(&id).cloned().into_iter().collect(),
+            Err(_) => match reference.parse::<SandboxName>() {
+                Ok(name) => seats.named(&name).cloned().collect(),
+                Err(_) => Vec::new(),
+            },
         });
-        match found {
-            Some(seat) if who.sees(&seat.owner) => Ok(seat),
-            Some(_) | None => Err(self.missing(who, reference)),
+        found.retain(|seat| who.sees(&seat.owner));
+        let own = found.iter().find(|seat| seat.owner == who.owner);
+        match (own, found.as_slice()) {
+            (Some(seat), _) | (None, [seat]) => Ok(seat.clone()),
+            (None, []) => Err(self.missing(who, reference)),
+            (None, several) => Err(ambiguous(reference, several)),
         }
     }
 
@@ -117,7 +136,7 @@ impl Registry {
                 format!("{} ({}, {})", sandbox.spec.name, sandbox.id, sandbox.state.as_str())
             })
             .collect();
-        let error = Error::not_found(format!("there is no sandbox `{shown}`"));
+        let error = Error::not_found(format!("{UNKNOWN} `{shown}`"));
         if names.is_empty() {
             return error.with_hint("there are none yet: make one with create_sandbox");
         }
@@ -132,6 +151,20 @@ impl Registry {
     fn with<T>(&self, look: impl FnOnce(&mut Seats) -> T) -> T {
         look(&mut self.seats.lock().expect("no holder of this lock panics"))
     }
+}
+
+impl Seats {
+    /// The living sandboxes of this name.
+    fn named(&self, name: &SandboxName) -> impl Iterator<Item = &Arc<Seat>> {
+        let ids = self.by_name.get(name).into_iter().flatten();
+        ids.filter_map(|id| self.by_id.get(id))
+    }
+}
+
+fn ambiguous(name: &str, seats: &[Arc<Seat>]) -> Error {
+    let ids: Vec<_> = seats.iter().take(NAMED_IN_ERRORS).map(|seat| seat.id.as_str()).collect();
+    Error::conflict(format!("{} owners have a sandbox `{name}`", seats.len()))
+        .with_hint(format!("say which by its id: {}", ids.join(", ")))
 }
 
 fn request(sandbox: &Sandbox) -> Option<(String, String)> {

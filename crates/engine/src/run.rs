@@ -373,7 +373,7 @@ pub(crate) fn once(content: Bytes) -> ByteStream {
     Box::pin(futures_util::stream::once(async move { Ok(content) }))
 }
 
-fn prepare_command(command: CommandLine, stdin: Stdin) -> Prepared {
+pub(crate) fn prepare_command(command: CommandLine, stdin: Stdin) -> Prepared {
     let (attempts, missing) = match command {
         CommandLine::Argv(argv) => {
             let program = clipped(argv.first().map_or("", String::as_str));
@@ -393,7 +393,7 @@ fn prepare_command(command: CommandLine, stdin: Stdin) -> Prepared {
     Prepared { attempts, plots: None, missing: (missing, hint) }
 }
 
-async fn spawn_first(
+pub(crate) async fn spawn_first(
     guest: &dyn Guest,
     command: Command,
     attempts: Vec<Attempt>,

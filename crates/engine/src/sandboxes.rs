@@ -10,8 +10,10 @@ use infield_domain::isolation::Control;
 use infield_domain::language::Language;
 use infield_domain::lifecycle::{Cause, Reason, State};
 use infield_domain::network::{Ceilings, Choice, Connection, Traffic};
+use infield_domain::preview::Access;
 use infield_domain::sandbox::{Millis, Resources, Retention, Sandbox, Usage};
 use infield_domain::secret::Wanted;
+use infield_domain::volume::WantedVolume;
 use infield_domain::{
     Error, GuestPath, ImageName, NetworkName, Permission, Principal, Result, SandboxName,
 };
@@ -20,11 +22,10 @@ use crate::Engine;
 use crate::create::Use;
 use crate::driver::Seat;
 use crate::driver::queue::Wish;
+use crate::gate::clipped;
 
 /// What stands in place of a variable's value in every answer.
-const MASK: &str = "***";
-/// Sandboxes of one page.
-const MOST_LISTED: u32 = 1_000;
+pub(crate) const MASK: &str = "***";
 /// How long a caller waits; the sandbox goes on moving when it takes longer.
 const START_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(120);
@@ -57,8 +58,12 @@ pub struct CreateSandbox {
     pub networks: BTreeSet<NetworkName>,
     /// The secrets that it can use.
     pub secrets: Vec<Wanted>,
+    /// The volumes that it has.
+    pub volumes: Vec<WantedVolume>,
     /// How much its network may carry; the server's settings where nothing is said.
     pub ceilings: Ceilings,
+    /// Who may visit its ports.
+    pub previews: Access,
     /// Controls without which it must not start.
     pub require: Vec<Control>,
     /// A repository to bring in; refused for a sandbox without a network.
@@ -83,7 +88,9 @@ impl CreateSandbox {
             network: Choice::default(),
             networks: BTreeSet::new(),
             secrets: Vec::new(),
+            volumes: Vec::new(),
             ceilings: Ceilings::default(),
+            previews: Access::default(),
             require: Vec::new(),
             git: None,
             request_key: None,
@@ -98,28 +105,6 @@ pub struct GitSource {
     pub url: String,
     /// Which branch; the remote's own choice when there is none.
     pub branch: Option<String>,
-}
-
-/// Which sandboxes to list. The newest come first.
-#[derive(Clone, Debug)]
-pub struct ListSandboxes {
-    /// Only these states; every state but `deleted` when empty.
-    pub states: Vec<State>,
-    /// Only those that carry all of these labels.
-    pub labels: BTreeMap<String, String>,
-    /// Sandboxes at most, 1 to 1,000.
-    pub limit: u32,
-    /// Where the page before ended.
-    pub cursor: Option<String>,
-}
-
-/// One page of a list.
-#[derive(Clone, Debug)]
-pub struct Page<T> {
-    /// What it has.
-    pub items: Vec<T>,
-    /// Asks for the next page, when there is one.
-    pub next_cursor: Option<String>,
 }
 
 /// A sandbox and everything worth knowing of it now.
@@ -144,8 +129,21 @@ pub struct Inspection {
 pub struct Deadlines {
     /// When it stops for being idle; none while it works.
     pub stops_at: Option<Millis>,
+    /// When it is paused for being idle; none while it works.
+    pub pauses_at: Option<Millis>,
+    /// When it is archived.
+    pub archived_at: Option<Millis>,
     /// When it is deleted.
     pub deleted_at: Option<Millis>,
+}
+
+/// What becomes of a sandbox that was recovered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterRecovery {
+    /// It goes on.
+    Run,
+    /// It is stopped again.
+    Rest,
 }
 
 /// What to tidy up.
@@ -167,13 +165,16 @@ pub struct Pruned {
 impl Engine {
     /// Makes a sandbox and waits until it runs. Needs `manage`.
     ///
-    /// A name that is taken is a conflict that names the sandbox which has it; the same request
-    /// key again gives the sandbox of the first time.
+    /// A name is taken when a sandbox has it that the caller sees, which is a conflict that names
+    /// this sandbox; the same request key again gives the sandbox of the first time.
     pub async fn create_sandbox(&self, who: &Principal, create: CreateSandbox) -> Result<Sandbox> {
         let image = create.image.as_ref().map_or(ImageName::HOST, ImageName::as_str);
         let mut detail = format!("image {image}");
         for wish in &create.secrets {
             detail.push_str(&format!(", secret {}", wish.secret));
+        }
+        for wish in &create.volumes {
+            detail.push_str(&format!(", volume {} at {}", clipped(&wish.volume), wish.path));
         }
         for network in &create.networks {
             detail.push_str(&format!(", in network {network}"));
@@ -185,82 +186,27 @@ impl Engine {
         Ok(masked(&seat.sandbox()))
     }
 
-    /// Lists sandboxes that the caller may see. Needs `read`.
-    pub async fn list_sandboxes(
-        &self,
-        who: &Principal,
-        list: ListSandboxes,
-    ) -> Result<Page<Sandbox>> {
-        who.require(Permission::Read)?;
-        let limit = list.limit.clamp(1, MOST_LISTED) as usize;
-        let after = list.cursor.as_deref().map(read_cursor).transpose()?;
-        let mut found = self.living(who, &list);
-        if list.states.contains(&State::Deleted) {
-            found.extend(self.deleted(who, &list, after.as_ref(), limit).await?);
-        }
-        found.sort_by(|a, b| place(b).cmp(&place(a)));
-        found.dedup_by(|a, b| a.id == b.id);
-        if let Some(after) = after {
-            found.retain(|sandbox| place(sandbox) < (after.0, after.1.as_str()));
-        }
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let last = found.last().filter(|_| more);
-        let next_cursor = last.map(|sandbox| format!("{}.{}", sandbox.created_at, sandbox.id));
-        Ok(Page { items: found, next_cursor })
-    }
-
-    fn living(&self, who: &Principal, list: &ListSandboxes) -> Vec<Sandbox> {
-        let seats = self.registry().all();
-        let seen = seats.iter().filter(|seat| who.sees(&seat.owner));
-        seen.map(|seat| seat.sandbox())
-            .filter(|sandbox| list.fits(sandbox))
-            .map(|sandbox| masked(&sandbox))
-            .collect()
-    }
-
-    async fn deleted(
-        &self,
-        who: &Principal,
-        list: &ListSandboxes,
-        after: Option<&(Millis, String)>,
-        limit: usize,
-    ) -> Result<Vec<Sandbox>> {
-        let mut before = after.cloned().unwrap_or((Millis::MAX, String::new()));
-        let mut found = Vec::new();
-        while found.len() <= limit {
-            let (at, id) = before.clone();
-            let rows = self.records().call(move |s| s.deleted_sandboxes((at, &id), 500)).await?;
-            let Some(last) = rows.last() else { break };
-            before = (last.sandbox.created_at, last.sandbox.id.to_string());
-            let seen = rows
-                .iter()
-                .map(|row| &row.sandbox)
-                .filter(|sandbox| who.sees(&sandbox.owner) && list.fits(sandbox));
-            found.extend(seen.map(masked));
-        }
-        Ok(found)
-    }
-
     /// Finds a sandbox by id or name. Needs `read`.
     pub async fn get_sandbox(&self, who: &Principal, reference: &str) -> Result<Sandbox> {
         who.require(Permission::Read)?;
-        Ok(masked(&self.registry().find(who, reference)?.sandbox()))
+        Ok(shown(&*self.registry().find(who, reference)?))
     }
 
     /// Finds a sandbox, with its usage, commands and timers. Needs `read`.
     pub async fn inspect_sandbox(&self, who: &Principal, reference: &str) -> Result<Inspection> {
         who.require(Permission::Read)?;
         let seat = self.registry().find(who, reference)?;
-        let sandbox = masked(&seat.sandbox());
-        let usage = if sandbox.state == State::Running {
+        let sandbox = shown(&seat);
+        let usage = if sandbox.state.is_alive() {
             // A sandbox that dies at this moment has no usage; that is no reason to fail.
             self.provider().usage(&seat.id).await.ok()
         } else {
             None
         };
         let traffic = match sandbox.state {
-            State::Running => self.provider().traffic(&seat.id).await.unwrap_or_default(),
+            state if state.is_alive() => {
+                self.provider().traffic(&seat.id).await.unwrap_or_default()
+            }
             _ => Some(seat.moved.get()).filter(|moved| *moved != Traffic::default()),
         };
         let records = self.executions_of(&seat).await?;
@@ -272,6 +218,44 @@ impl Engine {
     /// Starts a sandbox, or finds that it runs, and waits until it can work. Needs `manage`.
     pub async fn start_sandbox(&self, who: &Principal, reference: &str) -> Result<Sandbox> {
         self.move_sandbox(who, reference, ("sandbox.start", Wish::Start, START_LIMIT)).await
+    }
+
+    /// Holds everything that runs in a sandbox, and waits until it stands still. Needs `manage`.
+    ///
+    /// Its memory stays, and its deadlines go on. A start lets it go on, as does whoever uses it.
+    pub async fn pause_sandbox(&self, who: &Principal, reference: &str) -> Result<Sandbox> {
+        self.move_sandbox(who, reference, ("sandbox.pause", Wish::Pause, STOP_LIMIT)).await
+    }
+
+    /// Puts a stopped sandbox away. A start brings it back. Needs `manage`.
+    pub async fn archive_sandbox(&self, who: &Principal, reference: &str) -> Result<Sandbox> {
+        self.move_sandbox(who, reference, ("sandbox.archive", Wish::Archive, STOP_LIMIT)).await
+    }
+
+    /// Starts a failed sandbox again, and stops it where it is only to be at rest. Needs `manage`.
+    pub async fn recover_sandbox(
+        &self,
+        who: &Principal,
+        reference: &str,
+        then: AfterRecovery,
+    ) -> Result<Sandbox> {
+        who.require(Permission::Manage)?;
+        let sandbox = self.registry().find(who, reference)?.sandbox();
+        if sandbox.state != State::Failed {
+            let state = sandbox.state.as_str();
+            let text = format!("sandbox `{}` is {state}, and there is no error", sandbox.id);
+            let error = Error::conflict(text).with_hint("start it, if it is to run");
+            return self.noted(
+                who,
+                ("sandbox.start", sandbox.id.as_str(), "to recover"),
+                Err(error),
+            );
+        }
+        let started = self.start_sandbox(who, reference).await?;
+        match then {
+            AfterRecovery::Run => Ok(started),
+            AfterRecovery::Rest => self.stop_sandbox(who, reference).await,
+        }
     }
 
     /// Stops a sandbox and waits until its layer is saved. Needs `manage`.
@@ -308,7 +292,7 @@ impl Engine {
         who.require(Permission::Read)?;
         let seat = self.registry().find(who, reference)?;
         let state = seat.sandbox().state;
-        if state != State::Running {
+        if !state.is_alive() {
             return Err(Error::conflict(format!(
                 "sandbox `{}` is {} and uses nothing",
                 seat.id,
@@ -327,7 +311,7 @@ impl Engine {
         let before = self.now().saturating_sub(prune.older_than_ms);
         let old = |seat: &Arc<Seat>| {
             let sandbox = seat.sandbox();
-            let rests = matches!(sandbox.state, State::Stopped | State::Failed);
+            let rests = sandbox.state.is_at_rest();
             let meant = prune.persistent
                 || !sandbox.spec.retention.persistent
                 || sandbox.state == State::Failed;
@@ -348,35 +332,18 @@ impl Engine {
     }
 }
 
-impl ListSandboxes {
-    fn fits(&self, sandbox: &Sandbox) -> bool {
-        let state = if self.states.is_empty() {
-            sandbox.state != State::Deleted
-        } else {
-            self.states.contains(&sandbox.state)
-        };
-        let labels = &sandbox.spec.labels;
-        state && self.labels.iter().all(|(name, value)| labels.get(name) == Some(value))
-    }
-}
-
-fn place(sandbox: &Sandbox) -> (Millis, &str) {
-    (sandbox.created_at, sandbox.id.as_str())
-}
-
-fn read_cursor(text: &str) -> Result<(Millis, String)> {
-    let parts = text.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.to_owned())));
-    parts.ok_or_else(|| {
-        Error::invalid("this is no cursor of a list")
-            .with_hint("leave the cursor out to begin anew")
-    })
-}
-
 /// The sandbox as answers show it: the names of its variables, and none of their values.
 pub(crate) fn masked(sandbox: &Sandbox) -> Sandbox {
     let mut shown = sandbox.clone();
     shown.spec.environment.values_mut().for_each(|value| MASK.clone_into(value));
     shown
+}
+
+/// A living sandbox as answers show it, with its latest work.
+pub(crate) fn shown(seat: &Seat) -> Sandbox {
+    let mut sandbox = masked(&seat.sandbox());
+    sandbox.active_at = sandbox.active_at.max(seat.activity.active_at());
+    sandbox
 }
 
 #[cfg(test)]

@@ -18,33 +18,18 @@ pub(crate) struct Work {
 /// When a sandbox stops and goes if nothing happens.
 pub(crate) fn deadlines(sandbox: &Sandbox, work: Work) -> Deadlines {
     let retention = &sandbox.spec.retention;
-    let stops_at = match sandbox.state {
-        State::Running if !work.working => {
-            let since = work.active_at.max(sandbox.changed_at);
-            retention.stop_after_idle_ms.map(|idle| since.saturating_add(idle))
-        }
-        State::Running
-        | State::Creating
-        | State::Starting
-        | State::Stopping
-        | State::Stopped
-        | State::Failed
-        | State::Deleting
-        | State::Deleted => None,
-    };
-    let after_stop = match sandbox.state {
-        State::Stopped | State::Failed => {
-            retention.delete_after_stop_ms.map(|rest| sandbox.changed_at.saturating_add(rest))
-        }
-        State::Creating
-        | State::Starting
-        | State::Running
-        | State::Stopping
-        | State::Deleting
-        | State::Deleted => None,
-    };
-    let ends = [after_stop, sandbox.expires_at()];
-    Deadlines { stops_at, deleted_at: ends.into_iter().flatten().min() }
+    let idle_since = (sandbox.state == State::Running && !work.working)
+        .then(|| work.active_at.max(sandbox.changed_at));
+    let rests_since = sandbox.state.is_at_rest().then_some(sandbox.changed_at);
+    let stopped_since = (sandbox.state == State::Stopped).then_some(sandbox.changed_at);
+    let after = |since: Option<Millis>, ms: Option<u64>| Some(since?.saturating_add(ms?));
+    let ends = [after(rests_since, retention.delete_after_stop_ms), sandbox.expires_at()];
+    Deadlines {
+        stops_at: after(idle_since, retention.stop_after_idle_ms),
+        pauses_at: after(idle_since, retention.pause_after_idle_ms),
+        archived_at: after(stopped_since, retention.archive_after_stop_ms),
+        deleted_at: ends.into_iter().flatten().min(),
+    }
 }
 
 /// What is due now, if anything.
@@ -58,14 +43,20 @@ pub(crate) fn due(sandbox: &Sandbox, work: Work, now: Millis) -> Option<Wish> {
         };
         return Some(Wish::Delete(Cause::with(Reason::Time, what)));
     }
-    let idle = deadlines.stops_at.is_some_and(|at| at <= now);
-    idle.then(|| Wish::Stop(Cause::of(Reason::Idle)))
+    let is_due = |at: Option<Millis>| at.is_some_and(|at| at <= now);
+    if is_due(deadlines.stops_at) {
+        return Some(Wish::Stop(Cause::of(Reason::Idle)));
+    }
+    if is_due(deadlines.pauses_at) {
+        return Some(Wish::Pause);
+    }
+    is_due(deadlines.archived_at).then_some(Wish::Archive)
 }
 
 /// When to look again at the latest.
 pub(crate) fn next(sandbox: &Sandbox, work: Work) -> Option<Millis> {
-    let deadlines = deadlines(sandbox, work);
-    [deadlines.stops_at, deadlines.deleted_at].into_iter().flatten().min()
+    let Deadlines { stops_at, pauses_at, archived_at, deleted_at } = deadlines(sandbox, work);
+    [stops_at, pauses_at, archived_at, deleted_at].into_iter().flatten().min()
 }
 
 #[cfg(test)]

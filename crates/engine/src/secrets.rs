@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use infield_domain::lifecycle::State;
 use infield_domain::network::{Pattern, Policy, proxy};
 use infield_domain::sandbox::Sandbox;
 use infield_domain::secret::{
@@ -109,7 +108,7 @@ impl Engine {
         let has = |seat: &Arc<Seat>| {
             let sandbox = seat.sandbox();
             let grants = &sandbox.spec.secrets;
-            sandbox.state == State::Running && grants.iter().any(|grant| grant.secret == *name)
+            sandbox.state.is_alive() && grants.iter().any(|grant| grant.secret == *name)
         };
         let seats: Vec<_> = self.registry().all().into_iter().filter(has).collect();
         let changes = seats.iter().map(|seat| seat.change(Change::Secrets, CHANGE_LIMIT));

@@ -134,6 +134,7 @@ fn start(name: &str) -> Request {
         } else {
             Network::Loopback
         },
+        volumes: Vec::new(),
         require: Vec::new(),
     })
 }
@@ -154,6 +155,7 @@ impl Asker {
             | Answer::Host(_)
             | Answer::Usage(_)
             | Answer::Inventory { .. }
+            | Answer::Volume(_)
             | Answer::Imported(_) => Ok(begun.elapsed()),
         }
     }

@@ -5,6 +5,7 @@
 //! kernel's number; otherwise the agent has the channel, says when it is ready, and closes it.
 
 mod mounts;
+mod volumes;
 mod walls;
 
 use std::ffi::{CString, OsString};
@@ -17,6 +18,7 @@ use rustix::thread::UnshareFlags;
 
 use crate::cgroup::Groups;
 use crate::plan::{Action, Step};
+use crate::request::Mount;
 use crate::seccomp::Filter;
 use crate::sys;
 
@@ -48,6 +50,20 @@ pub(crate) enum Source {
     Path(CString),
 }
 
+/// Where a volume's folder comes from.
+#[derive(Debug)]
+pub(crate) enum Folder {
+    /// A mount that the launcher cloned and mapped.
+    Mount(OwnedFd),
+    /// A folder below one of the host's, where the launcher has no right to mount.
+    Below {
+        /// The data directory's folder of volumes.
+        volumes: CString,
+        /// The volume, and what is wanted of it.
+        mount: Mount,
+    },
+}
+
 /// Everything that the process was given.
 #[derive(Debug)]
 pub(crate) struct Materials {
@@ -59,6 +75,8 @@ pub(crate) struct Materials {
     pub(crate) layer: Option<Source>,
     /// The saved layer's folder.
     pub(crate) saved: Option<OwnedFd>,
+    /// The volumes, in the order of the start's.
+    pub(crate) volumes: Vec<Folder>,
     /// The control groups.
     pub(crate) groups: Groups,
     /// The name that the sandbox sees as its own, where that is known.
@@ -78,10 +96,15 @@ impl Materials {
             Source::Mount(mount) => Some(mount),
             Source::Path(_) => None,
         });
+        let folders = self.volumes.iter().filter_map(|folder| match folder {
+            Folder::Mount(mount) => Some(mount),
+            Folder::Below { .. } => None,
+        });
         let groups = &self.groups;
         [&self.channel, &self.program]
             .into_iter()
             .chain(mounts)
+            .chain(folders)
             .chain(&self.saved)
             .chain(&self.forgotten)
             .chain(&groups.birth)
@@ -203,6 +226,7 @@ impl Process<'_> {
             Action::File { at: (folder, name), content } => mounts::file(folder, name, content),
             Action::Cover { at } => mounts::cover(at),
             Action::ReadOnly { at } => mounts::read_only(at),
+            Action::Volume { number, at } => volumes::attach(materials, *number, at),
             Action::EnterRoot => mounts::enter_root(),
             Action::DropOldRoot => mounts::drop_old_root(),
             Action::Hostname => materials.hostname.as_ref().map_or(Ok(()), |name| {

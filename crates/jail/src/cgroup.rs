@@ -5,11 +5,13 @@
 //! still answers when the work has used up all it may. A process enters by writing `0` itself:
 //! with old trees that costs microseconds where a parent's write waits for the scheduler.
 //!
-//! A tree that only counts has one group for both. A unified tree without controllers, as beside
+//! A tree that only counts or holds has one group for both. A unified tree without controllers, as beside
 //! old trees, is left alone: to enter its `cgroup.procs` takes the kernel's lock on all thread
 //! groups, and with it 10 to 20 ms of waiting on an idle machine (6.18), for nothing in return.
 
 pub(crate) mod detect;
+mod pause;
+mod resize;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -280,7 +282,8 @@ impl Branch {
 
     /// The groups of each sandbox in this tree.
     fn parts(&self) -> &'static [&'static str] {
-        if self.controllers == [Controller::CpuCount] { WHOLE } else { PARTS }
+        let limits = |one: &Controller| !matches!(one, Controller::CpuCount | Controller::Freezer);
+        if self.controllers.iter().any(limits) { PARTS } else { WHOLE }
     }
 
     fn processes(&self, name: &str, part: &str) -> Vec<u32> {
@@ -369,7 +372,11 @@ impl Branch {
                 Controller::Cpu if without.keeps(Defence::CpuLimit) => {
                     self.limit_cpu(group, limits.cpu_millis)?;
                 }
-                Controller::Memory | Controller::Pids | Controller::Cpu | Controller::CpuCount => {}
+                Controller::Memory
+                | Controller::Pids
+                | Controller::Cpu
+                | Controller::CpuCount
+                | Controller::Freezer => {}
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 //!
 //! The data directory itself belongs to the daemon's account, so no name in it is trusted twice:
 //! it is opened once, and all below by `openat2` that neither follows a link nor leaves it. The
-//! two folders in it that belong to the launcher must be its own.
+//! folders in it that belong to the launcher must be its own.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -131,6 +131,9 @@ fn write_all(file: BorrowedFd<'_>, mut content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// The name of the folder of volumes.
+pub(crate) const VOLUMES: &str = "volumes";
+
 /// The launcher's folders.
 #[derive(Debug)]
 pub(crate) struct Folders {
@@ -138,6 +141,8 @@ pub(crate) struct Folders {
     pub(crate) sandboxes: OwnedFd,
     /// `images/`, a folder for each.
     pub(crate) images: OwnedFd,
+    /// `volumes/`, a folder for each.
+    pub(crate) volumes: OwnedFd,
     /// A short word that tells this data directory from others on the host.
     pub(crate) tag: String,
 }
@@ -150,7 +155,8 @@ impl Folders {
         let stat = rustix::fs::fstat(&home).at("look at the data directory")?;
         let sandboxes = own(home.as_fd(), "sandboxes", 0o711, without)?;
         let images = own(home.as_fd(), "images", 0o700, without)?;
-        Ok(Self { sandboxes, images, tag: format!("{:x}-{:x}", stat.st_dev, stat.st_ino) })
+        let volumes = own(home.as_fd(), VOLUMES, 0o710, without)?;
+        Ok(Self { sandboxes, images, volumes, tag: format!("{:x}-{:x}", stat.st_dev, stat.st_ino) })
     }
 
     /// Opens a sandbox's folder.

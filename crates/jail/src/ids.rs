@@ -1,7 +1,7 @@
 //! The block of ids that belongs to infield, and the range of each sandbox in it.
 //!
 //! Range 0 holds the daemon's account, range 1 owns the image store, every later one belongs to
-//! one sandbox from before its first process until its folder is gone.
+//! one sandbox from before its first process until its folder is gone, or to one volume.
 
 use std::collections::BTreeSet;
 

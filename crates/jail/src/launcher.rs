@@ -23,9 +23,12 @@ mod host;
 mod images;
 mod inventory;
 mod measure;
+mod pause;
 mod probe;
+mod resize;
 mod spare;
 mod start;
+mod volumes;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -43,6 +46,7 @@ use crate::network::Wires;
 use crate::record::Record;
 use crate::request::{Answer, Failure, Request};
 use crate::trees::UnpackLimits;
+use crate::volumes::Volume;
 use crate::worker::{Report, Worker};
 
 pub use crate::ids::IdBlock;
@@ -121,8 +125,10 @@ enum Task {
     Starting { number: u64, channel: OwnedFd, age: Age },
     /// A worker writes the memory layer to disk; then the processes end.
     Saving { number: u64 },
-    /// Its processes end; then the memory layer is written to disk, if one was taken.
-    Dying { number: u64, layer: Option<OwnedFd> },
+    /// Its processes end.
+    Dying { number: Option<u64> },
+    /// Its processes end; then the memory layer that was taken is written to disk.
+    Leaving { number: u64, layer: OwnedFd },
     /// Its processes end; then all of it is removed.
     Ending { number: Option<u64> },
     /// A worker empties its layer.
@@ -141,6 +147,8 @@ enum Watched {
     SandboxWorker(String, Worker),
     /// A worker for an image has its report.
     ImageWorker(images::ImageTask, Worker),
+    /// A worker for a volume has its report.
+    VolumeWorker(volumes::VolumeTask, Worker),
 }
 
 /// Groups whose last process may still be on its way out.
@@ -155,6 +163,7 @@ struct Launcher {
     keeper: OwnedFd,
     epoll: OwnedFd,
     sandboxes: BTreeMap<String, Sandbox>,
+    volumes: BTreeMap<String, Volume>,
     /// The sandbox that was asked for last.
     started_last: String,
     watched: BTreeMap<u64, Watched>,
@@ -173,6 +182,7 @@ impl Launcher {
             keeper: settings.keeper,
             epoll,
             sandboxes: BTreeMap::new(),
+            volumes: BTreeMap::new(),
             started_last: String::new(),
             watched: BTreeMap::new(),
             next_token: FIRST_TOKEN,
@@ -288,6 +298,13 @@ impl Launcher {
                     self.image_worker_ended(task, report);
                 }
             },
+            Watched::VolumeWorker(task, mut worker) => match worker.read() {
+                None => drop(self.watched.insert(token, Watched::VolumeWorker(task, worker))),
+                Some(report) => {
+                    self.forget(worker.descriptor());
+                    self.volume_worker_ended(task, report);
+                }
+            },
         }
     }
 
@@ -309,8 +326,14 @@ impl Launcher {
                 self.import_image(images::Import { number, image, created_at }, limits, descriptor);
             }
             Request::RemoveImage { image } => self.remove_image(number, &image),
+            Request::MakeVolume { volume, limits } => self.make_volume(number, &volume, limits),
+            Request::MeasureVolume { volume } => self.measure_volume(number, &volume),
+            Request::RemoveVolume { volume } => self.remove_volume(number, &volume),
             Request::Start(_)
             | Request::Stop { .. }
+            | Request::Pause { .. }
+            | Request::Resume { .. }
+            | Request::Resize { .. }
             | Request::Remove { .. }
             | Request::Watch { .. }
             | Request::Measure { .. } => self.take_for_sandbox(number, request),
@@ -321,13 +344,19 @@ impl Launcher {
         let name = match &request {
             Request::Start(start) => start.sandbox.clone(),
             Request::Stop { sandbox }
+            | Request::Pause { sandbox }
+            | Request::Resume { sandbox }
+            | Request::Resize { sandbox, .. }
             | Request::Remove { sandbox }
             | Request::Watch { sandbox }
             | Request::Measure { sandbox } => sandbox.clone(),
             Request::Probe
             | Request::Inventory { .. }
             | Request::ImportImage { .. }
-            | Request::RemoveImage { .. } => return,
+            | Request::RemoveImage { .. }
+            | Request::MakeVolume { .. }
+            | Request::MeasureVolume { .. }
+            | Request::RemoveVolume { .. } => return,
         };
         if let Some(sandbox) = self.sandboxes.get_mut(&name)
             && sandbox.task.is_some()
@@ -338,13 +367,19 @@ impl Launcher {
         match request {
             Request::Start(start) => self.start(number, &start),
             Request::Stop { sandbox } => self.stop(number, &sandbox),
+            Request::Pause { sandbox } => self.pause(number, &sandbox),
+            Request::Resume { sandbox } => self.resume(number, &sandbox),
+            Request::Resize { sandbox, limits } => self.resize(number, &sandbox, &limits),
             Request::Remove { sandbox } => self.remove(Some(number), &sandbox),
             Request::Watch { sandbox } => self.watch(number, &sandbox),
             Request::Measure { sandbox } => self.measure(number, &sandbox),
             Request::Probe
             | Request::Inventory { .. }
             | Request::ImportImage { .. }
-            | Request::RemoveImage { .. } => (),
+            | Request::RemoveImage { .. }
+            | Request::MakeVolume { .. }
+            | Request::MeasureVolume { .. }
+            | Request::RemoveVolume { .. } => (),
         }
     }
 
@@ -399,7 +434,12 @@ impl Launcher {
             Some(Task::Clearing { number }) => self.cleared(number, name, report.map(drop)),
             Some(Task::Measuring { number, usage }) => self.measured(number, usage, report),
             // No worker belongs to these.
-            Some(task @ (Task::Starting { .. } | Task::Dying { .. } | Task::Ending { .. })) => {
+            Some(
+                task @ (Task::Starting { .. }
+                | Task::Dying { .. }
+                | Task::Leaving { .. }
+                | Task::Ending { .. }),
+            ) => {
                 if let Some(sandbox) = self.sandboxes.get_mut(name) {
                     sandbox.task = Some(task);
                 }

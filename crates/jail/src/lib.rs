@@ -26,6 +26,7 @@ mod program;
 mod seccomp;
 
 mod folders;
+mod volumes;
 mod worker;
 
 pub mod host_image;

@@ -13,7 +13,7 @@ mod data;
 use std::fmt;
 
 use crate::defence::{Defence, Without};
-use crate::request::{LayerPlace, Limits};
+use crate::request::{LayerPlace, Limits, Mount};
 
 /// What a plan depends on.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,8 @@ pub(crate) struct Shape<'a> {
     pub(crate) limits: &'a Limits,
     /// Which ids it has.
     pub(crate) ids: IdShape,
+    /// The volumes that it has.
+    pub(crate) volumes: &'a [Mount],
 }
 
 /// Kinds of images.
@@ -135,6 +137,8 @@ pub(crate) enum Action {
     Cover { at: &'static str },
     /// Make a path read-only.
     ReadOnly { at: &'static str },
+    /// Mount the volume of this number.
+    Volume { number: usize, at: String },
     /// Make `root` the root.
     EnterRoot,
     /// Let go of the root that was.
@@ -238,6 +242,8 @@ pub(crate) fn plan(shape: &Shape<'_>, without: &Without) -> Vec<Step> {
     steps.extend(data::layers(shape, without));
     steps.extend(data::root(shape, without));
     steps.extend(data::inside(without));
+    steps.extend(data::volumes(shape));
+    steps.extend(data::entry());
     steps.extend(data::walls(shape));
     steps.retain(|step| step.defence.is_none_or(|defence| without.keeps(defence)));
     steps

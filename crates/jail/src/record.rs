@@ -21,6 +21,8 @@ pub(crate) struct Record {
     pub(crate) limits: Limits,
     /// What its network is.
     pub(crate) network: Network,
+    /// The volumes that it has.
+    pub(crate) volumes: Vec<String>,
     /// The first id of its range.
     pub(crate) range: u32,
     /// What enforces each control, as `control:mechanism` words.
@@ -54,6 +56,14 @@ pub(crate) struct Process {
     pub(crate) boot: String,
 }
 
+/// The volumes of a start, each once: a sandbox may have several folders of one.
+pub(crate) fn volumes_of(start: &Start) -> Vec<String> {
+    let mut volumes: Vec<String> = start.volumes.iter().map(|one| one.volume.clone()).collect();
+    volumes.sort_unstable();
+    volumes.dedup();
+    volumes
+}
+
 impl Record {
     /// A record for a sandbox that is about to be made.
     pub(crate) fn fresh(start: &Start, range: u32) -> Self {
@@ -63,6 +73,7 @@ impl Record {
             layer: start.layer,
             limits: start.limits,
             network: start.network,
+            volumes: volumes_of(start),
             range,
             enforced: Vec::new(),
             state: State::Fresh,
@@ -95,6 +106,7 @@ impl Record {
             format!("open_files={}", limits.open_files),
             format!("network={network}"),
         ];
+        lines.extend(self.volumes.iter().map(|volume| format!("volume={volume}")));
         lines.extend(self.enforced.iter().map(|(c, m)| format!("enforced={c}:{m}")));
         match &self.state {
             State::Fresh => lines.push("state=fresh".to_owned()),
@@ -144,6 +156,11 @@ impl Record {
                 Some("loopback") | None => Network::Loopback,
                 Some(_) => return None,
             },
+            volumes: pairs
+                .iter()
+                .filter(|(key, _)| *key == "volume")
+                .map(|(_, volume)| (*volume).to_owned())
+                .collect(),
             range: get("range")?.parse().ok()?,
             enforced: pairs
                 .iter()

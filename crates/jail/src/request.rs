@@ -40,6 +40,24 @@ pub enum Request {
         /// Which.
         sandbox: String,
     },
+    /// Holds every process of a sandbox that runs, or none. Answer: [`Answer::Done`].
+    Pause {
+        /// Which.
+        sandbox: String,
+    },
+    /// Lets every process of a sandbox go on. Answer: [`Answer::Done`].
+    Resume {
+        /// Which.
+        sandbox: String,
+    },
+    /// Gives a sandbox that runs other limits: memory, processor time and processes. Refused
+    /// where more is in use. Answer: [`Answer::Done`].
+    Resize {
+        /// Which.
+        sandbox: String,
+        /// All of its limits; those that only a start can set are as before.
+        limits: Limits,
+    },
     /// Removes all that there is of a sandbox, in whatever condition. Answer: [`Answer::Done`].
     Remove {
         /// Which.
@@ -79,6 +97,55 @@ pub enum Request {
         /// Which.
         image: String,
     },
+    /// Makes the folder of a volume, unless it is there. Answer: [`Answer::Volume`].
+    MakeVolume {
+        /// Its id, like a sandbox's.
+        volume: String,
+        /// What it may hold.
+        limits: VolumeLimits,
+    },
+    /// Counts what a volume holds. Answer: [`Answer::Usage`].
+    MeasureVolume {
+        /// Which.
+        volume: String,
+    },
+    /// Removes a volume that no sandbox has, with all that is in it. Answer: [`Answer::Done`].
+    RemoveVolume {
+        /// Which.
+        volume: String,
+    },
+}
+
+/// What a volume may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeLimits {
+    /// Bytes.
+    pub bytes: u64,
+    /// Files and folders.
+    pub inodes: u64,
+}
+
+/// A volume that a sandbox is to have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// Which.
+    pub volume: String,
+    /// Where: a plain path from the sandbox's root, without `/` at its begin.
+    pub path: String,
+    /// The folder of it, a plain path from the volume's root; all of it when this is empty. It is
+    /// made when it is missing.
+    pub subpath: String,
+}
+
+/// What there is of one volume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeReport {
+    /// Its id.
+    pub volume: String,
+    /// What it may hold.
+    pub limits: VolumeLimits,
+    /// What holds it to that, by the words of [`Enforced`].
+    pub mechanism: String,
 }
 
 /// A sandbox to make or start.
@@ -96,6 +163,8 @@ pub struct Start {
     pub limits: Limits,
     /// What its network is.
     pub network: Network,
+    /// The volumes that it has; it does not start without one of them.
+    pub volumes: Vec<Mount>,
     /// Controls, by their words in [`Enforced`], without which it must not start.
     pub require: Vec<String>,
 }
@@ -155,12 +224,16 @@ pub enum Answer {
     Host(HostReport),
     /// What a sandbox uses.
     Usage(Usage),
+    /// The volume is there.
+    Volume(VolumeReport),
     /// Part of what there is.
     Inventory {
         /// Sandboxes.
         sandboxes: Vec<Found>,
         /// Imported images.
         images: Vec<ImageReport>,
+        /// Volumes.
+        volumes: Vec<VolumeReport>,
         /// Whether another answer with the same number follows.
         more: bool,
     },
@@ -181,6 +254,8 @@ pub struct Started {
     pub limits: Limits,
     /// What its network is, and with it which descriptors come along.
     pub network: Network,
+    /// The volumes that it has.
+    pub volumes: Vec<VolumeReport>,
 }
 
 /// One control and what enforces it, as words that the domain's enums share: control `memory`,
@@ -202,6 +277,8 @@ pub struct Found {
     pub sandbox: String,
     /// The first process, when it runs.
     pub running: Option<Started>,
+    /// Whether its processes are held.
+    pub paused: bool,
     /// Whether a complete writable layer is on disk.
     pub layer: bool,
     /// How it ended, when the launcher saw it or the cgroup tells: `exit`, `out_of_memory`,
@@ -281,7 +358,7 @@ pub struct Failure {
 /// Kinds of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FailureKind {
-    /// There is no such sandbox or image.
+    /// There is no such sandbox, image or volume.
     NotFound,
     /// The request is malformed or names what it may not.
     Refused,

@@ -47,6 +47,11 @@ pub(crate) enum Job {
         /// Its folder.
         folder: OwnedFd,
     },
+    /// Counts a tree, whose top may be shut to everybody but this worker.
+    Count {
+        /// Its top, only named.
+        folder: OwnedFd,
+    },
     /// Unpacks an archive.
     Unpack {
         /// A tar stream.
@@ -192,7 +197,7 @@ impl Job {
         match self {
             Self::Save { from, to } => vec![from.as_fd(), to.as_fd()],
             Self::Clear { folders } => folders.iter().map(AsFd::as_fd).collect(),
-            Self::Measure { folder } => vec![folder.as_fd()],
+            Self::Measure { folder } | Self::Count { folder } => vec![folder.as_fd()],
             Self::Unpack { archive, into, .. } => vec![archive.as_fd(), into.as_fd()],
             Self::BuildHost { into } => vec![into.as_fd()],
         }
@@ -205,7 +210,7 @@ impl Job {
             Self::Save { to, .. } => std::slice::from_ref(to),
             Self::Clear { folders } => folders,
             Self::Unpack { into, .. } | Self::BuildHost { into } => std::slice::from_ref(into),
-            Self::Measure { .. } => &[],
+            Self::Measure { .. } | Self::Count { .. } => &[],
         };
         changed.iter().try_for_each(|folder| take(folder.as_fd()))
     }
@@ -289,6 +294,11 @@ fn perform(job: Job) -> Result<Report, Report> {
                 sum.entries += part.entries;
             }
             Ok(tally(sum))
+        }
+        Job::Count { folder } => {
+            let top = crate::folders::open_folder(folder.as_fd(), ".");
+            let top = top.map_err(|error| failed(error.into()))?;
+            trees::measure(top.as_fd()).map(tally).map_err(tree_failed)
         }
         Job::Unpack { archive, into, limits } => {
             let archive = std::fs::File::from(archive);

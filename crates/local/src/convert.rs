@@ -10,8 +10,9 @@ use infield_domain::isolation::{Check, Control, Enforcement, Host, Mechanism, Ve
 use infield_domain::lifecycle::{Cause, Reason};
 use infield_domain::network::Policy;
 use infield_domain::provider::{Found, Running};
-use infield_domain::sandbox::{Spec, Usage};
-use infield_domain::{Error, ImageName, Kind, Result, SandboxId};
+use infield_domain::sandbox::{Resources, Spec, Usage};
+use infield_domain::volume::{VolumeLimits, VolumeMount};
+use infield_domain::{Error, ImageName, Kind, Result, SandboxId, VolumeId};
 use infield_jail::request;
 use infield_jail::request::FailureKind;
 
@@ -60,16 +61,42 @@ pub(crate) fn start(id: &SandboxId, spec: &Spec) -> request::Start {
         hostname: spec.name.as_str().to_owned(),
         layer,
         network: network(&spec.network),
-        limits: request::Limits {
-            memory_bytes: spec.resources.memory_bytes,
-            cpu_millis: spec.resources.cpu_millis,
-            pids: spec.resources.pids,
-            disk_bytes: spec.resources.disk_bytes,
-            inodes: spec.resources.inodes,
-            open_files: spec.resources.open_files,
-        },
+        volumes: spec.volumes.iter().map(mount).collect(),
+        limits: limits(&spec.resources),
         require: spec.require.iter().map(|control| control.as_str().to_owned()).collect(),
     }
+}
+
+/// What a sandbox may use.
+pub(crate) fn limits(resources: &Resources) -> request::Limits {
+    request::Limits {
+        memory_bytes: resources.memory_bytes,
+        cpu_millis: resources.cpu_millis,
+        pids: resources.pids,
+        disk_bytes: resources.disk_bytes,
+        inodes: resources.inodes,
+        open_files: resources.open_files,
+    }
+}
+
+/// A mount, whose path the launcher takes from the root.
+fn mount(mount: &VolumeMount) -> request::Mount {
+    let subpath = mount.subpath.as_ref().map_or("", |subpath| subpath.as_str());
+    request::Mount {
+        volume: mount.volume.as_str().to_owned(),
+        path: mount.path.as_str().trim_start_matches('/').to_owned(),
+        subpath: subpath.to_owned(),
+    }
+}
+
+/// What a volume may hold.
+pub(crate) fn volume_limits(limits: &VolumeLimits) -> request::VolumeLimits {
+    request::VolumeLimits { bytes: limits.size_bytes, inodes: limits.inodes }
+}
+
+/// A volume of the launcher's.
+pub(crate) fn volume(report: &request::VolumeReport) -> Result<VolumeId> {
+    report.volume.parse().map_err(|_| unexpected())
 }
 
 /// What network a policy needs. The launcher makes a proxied one where it can make no wired one.
@@ -96,7 +123,7 @@ fn control(word: &str) -> Result<Control> {
     Control::ALL.into_iter().find(|control| control.as_str() == word).ok_or_else(unexpected)
 }
 
-fn mechanism(word: &str) -> Result<Mechanism> {
+pub(crate) fn mechanism(word: &str) -> Result<Mechanism> {
     match word {
         "cgroup_v2" => Ok(Mechanism::CgroupV2),
         "cgroup_v1" => Ok(Mechanism::CgroupV1),
@@ -115,7 +142,10 @@ fn mechanism(word: &str) -> Result<Mechanism> {
 pub(crate) fn found(found: &request::Found) -> Result<(SandboxId, Found)> {
     let id: SandboxId = found.sandbox.parse().map_err(|_| unexpected())?;
     let what = match &found.running {
-        Some(started) => Found::Running(Running { enforcement: enforcement(&started.enforced)? }),
+        Some(started) => {
+            let running = Running { enforcement: enforcement(&started.enforced)? };
+            if found.paused { Found::Paused(running) } else { Found::Running(running) }
+        }
         None if found.layer => Found::Layer(ended(found)?),
         None => Found::Remains,
     };

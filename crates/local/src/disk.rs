@@ -5,6 +5,7 @@
 //! [`LONGEST`]. One measurement runs at a time and [`ROUND`] of them in a second at most.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::time::Duration;
 
 use infield_domain::SandboxId;
@@ -37,10 +38,16 @@ pub(crate) struct Allowance {
     pub(crate) inodes: u64,
 }
 
-/// Every sandbox whose disk use is sampled.
-#[derive(Debug, Default)]
-pub(crate) struct Gauges {
-    sandboxes: HashMap<SandboxId, Gauge>,
+/// Everything whose disk use is sampled: sandboxes, or volumes.
+#[derive(Debug)]
+pub(crate) struct Gauges<K = SandboxId> {
+    watched: HashMap<K, Gauge>,
+}
+
+impl<K> Default for Gauges<K> {
+    fn default() -> Self {
+        Self { watched: HashMap::new() }
+    }
 }
 
 #[derive(Debug)]
@@ -63,30 +70,30 @@ pub(crate) fn is_sampled(enforcement: &Enforcement) -> bool {
         .any(|control| enforcement.0.get(control) == Some(&Mechanism::Sampled))
 }
 
-impl Gauges {
-    /// Begins to watch a sandbox; one that is watched already keeps its samples.
-    pub(crate) fn insert(&mut self, id: &SandboxId, allowance: Allowance) {
-        self.sandboxes.entry(id.clone()).or_insert(Gauge { allowance, last: None });
+impl<K: Clone + Eq + Hash> Gauges<K> {
+    /// Begins to watch something; what is watched already keeps its samples.
+    pub(crate) fn insert(&mut self, id: &K, allowance: Allowance) {
+        self.watched.entry(id.clone()).or_insert(Gauge { allowance, last: None });
     }
 
-    /// Forgets a sandbox.
-    pub(crate) fn remove(&mut self, id: &SandboxId) {
-        self.sandboxes.remove(id);
+    /// Forgets something.
+    pub(crate) fn remove(&mut self, id: &K) {
+        self.watched.remove(id);
     }
 
     /// Whether there is anything to watch.
     pub(crate) fn is_empty(&self) -> bool {
-        self.sandboxes.is_empty()
+        self.watched.is_empty()
     }
 
-    /// The sandboxes to measure now, the one that was not measured for longest first.
-    pub(crate) fn due(&self, free: Free, now: Instant) -> Vec<SandboxId> {
+    /// What to measure now, what was not measured for longest first.
+    pub(crate) fn due(&self, free: Free, now: Instant) -> Vec<K> {
         let is_due = |gauge: &Gauge| {
             gauge.last.as_ref().is_none_or(|last| {
                 now - last.at >= LONGEST || gauge.allowance.may_be_passed(last, free)
             })
         };
-        let mut due: Vec<_> = self.sandboxes.iter().filter(|(_, gauge)| is_due(gauge)).collect();
+        let mut due: Vec<_> = self.watched.iter().filter(|(_, gauge)| is_due(gauge)).collect();
         due.sort_by_key(|(_, gauge)| gauge.last.as_ref().map(|last| last.at));
         due.into_iter().take(ROUND).map(|(id, _)| id.clone()).collect()
     }
@@ -94,12 +101,12 @@ impl Gauges {
     /// Takes a measurement; tells what was passed, as a sentence.
     pub(crate) fn record(
         &mut self,
-        id: &SandboxId,
+        id: &K,
         usage: Usage,
         free: Free,
         now: Instant,
     ) -> Option<String> {
-        let gauge = self.sandboxes.get_mut(id)?;
+        let gauge = self.watched.get_mut(id)?;
         let used = Allowance {
             bytes: usage.disk_bytes.unwrap_or_default(),
             inodes: usage.inodes.unwrap_or_default(),

@@ -172,6 +172,7 @@ fn accept(replies: Vec<Reply>) -> Result<Vec<Reply>> {
         | Answer::Host(_)
         | Answer::Usage(_)
         | Answer::Inventory { .. }
+        | Answer::Volume(_)
         | Answer::Imported(_) => Ok(reply),
     };
     replies.into_iter().map(fail).collect()

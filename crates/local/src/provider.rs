@@ -11,18 +11,20 @@ use std::time::Duration;
 use futures_core::future::BoxFuture;
 use infield_domain::guest::Guest;
 use infield_domain::image::Image;
-use infield_domain::isolation::Host;
+use infield_domain::isolation::{Host, Mechanism};
 use infield_domain::lifecycle::{Cause, Reason};
 use infield_domain::network::{Pattern, Policy, Report, Terms, Traffic};
 use infield_domain::provider::{Found, ImageSource, Provider, Running};
-use infield_domain::sandbox::{Millis, Sandbox, Spec, Usage};
+use infield_domain::sandbox::{Millis, Resources, Sandbox, Spec, Usage};
 use infield_domain::secret::{Given, Sealed, SecretName, Value};
-use infield_domain::{Error, ImageName, Kind, Result, SandboxId};
+use infield_domain::volume::VolumeLimits;
+use infield_domain::{Error, ImageName, Kind, Result, SandboxId, VolumeId};
 use infield_jail::request::{self, Answer, Request};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
+use self::volumes::Volumes;
 use crate::disk::{self, Allowance, Free, Gauges};
 use crate::guest::Lines;
 use crate::launcher::{Launcher, Reply};
@@ -34,6 +36,7 @@ use crate::{convert, import};
 
 mod peers;
 mod secrets;
+mod volumes;
 
 /// The longest that each kind of work may take, the wait for a new launcher included.
 mod limit {
@@ -44,6 +47,9 @@ mod limit {
     /// A full memory layer is written to disk meanwhile.
     pub(super) const STOP: Duration = Duration::from_secs(60);
     pub(super) const REMOVE: Duration = Duration::from_secs(30);
+    /// A million files take their time, to be counted or removed.
+    pub(super) const COUNT: Duration = Duration::from_secs(60);
+    pub(super) const REMOVE_VOLUME: Duration = Duration::from_secs(300);
     pub(super) const IMPORT: Duration = Duration::from_secs(3_600);
 }
 
@@ -54,6 +60,14 @@ const PAUSE: Duration = Duration::from_millis(25);
 /// How long the launcher may take to see that a process ended.
 const NOTICE: Duration = Duration::from_secs(2);
 
+/// What the launcher has.
+#[derive(Default)]
+struct Everything {
+    sandboxes: Vec<request::Found>,
+    images: Vec<request::ImageReport>,
+    volumes: Vec<request::VolumeReport>,
+}
+
 /// Runs sandboxes on this machine.
 pub struct Local {
     launcher: Launcher,
@@ -63,6 +77,7 @@ pub struct Local {
     lines: Arc<Lines>,
     watches: Watches,
     gauges: Mutex<Gauges>,
+    volumes: Mutex<Volumes>,
 }
 
 impl Local {
@@ -74,7 +89,8 @@ impl Local {
     ) -> Self {
         let (watches, gauges) = (Watches::default(), Mutex::default());
         let lines = Lines::new(Arc::clone(&home));
-        Self { launcher, network, opener, home, lines, watches, gauges }
+        let volumes = Mutex::default();
+        Self { launcher, network, opener, home, lines, watches, gauges, volumes }
     }
 
     /// Serves every sandbox anew when launcher, network process or opener have been started again.
@@ -149,10 +165,11 @@ impl Local {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            if self.gauges().is_empty() {
+            if self.gauges().is_empty() && self.shared().is_empty() {
                 continue;
             }
             let Some(free) = self.free() else { continue };
+            self.sample_volumes(free).await;
             let due = self.gauges().due(free, Instant::now());
             for id in due {
                 self.sample(&id, free).await;
@@ -167,8 +184,13 @@ impl Local {
             Err(error) => return tracing::warn!(sandbox = %id, %error, "disk use is not known"),
         };
         let Some(passed) = self.gauges().record(id, usage, free, Instant::now()) else { return };
-        tracing::info!(sandbox = %id, passed, "stopping a sandbox that passed its disk limit");
-        self.watches.condemn(id, Cause::with(Reason::OutOfDisk, format!("it took {passed}")));
+        self.end_full(id, format!("it took {passed}")).await;
+    }
+
+    /// Stops a sandbox because of what it wrote.
+    async fn end_full(&self, id: &SandboxId, why: String) {
+        tracing::info!(sandbox = %id, why, "stopping a sandbox that passed a disk limit");
+        self.watches.condemn(id, Cause::with(Reason::OutOfDisk, why));
         let request = Request::Stop { sandbox: id.as_str().to_owned() };
         if let Err(error) = self.launcher.ask(request, limit::STOP).await {
             tracing::error!(sandbox = %id, %error, "a sandbox over its disk limit was not stopped");
@@ -254,12 +276,14 @@ impl Local {
             let allowance = Allowance { bytes: limits.disk_bytes, inodes: limits.inodes };
             self.gauges().insert(id, allowance);
         }
+        self.share(id, &started.volumes)?;
         Ok(Running { enforcement })
     }
 
     async fn forget(&self, id: &SandboxId) {
         self.watches.remove(id);
         self.gauges().remove(id);
+        self.shared().leave(id);
         self.network.forget(id).await;
         self.opener.forget(id).await;
     }
@@ -304,24 +328,32 @@ impl Local {
         }
     }
 
-    async fn look(&self, only: Option<&SandboxId>) -> Result<Vec<request::Found>> {
-        Ok(self.inventory_of(only).await?.0)
+    /// Has the launcher do what takes a moment.
+    async fn command(&self, request: Request) -> Result<()> {
+        done(self.launcher.ask(request, limit::LOOK).await?)
     }
 
-    async fn inventory_of(
-        &self,
-        only: Option<&SandboxId>,
-    ) -> Result<(Vec<request::Found>, Vec<request::ImageReport>)> {
+    /// Whether nothing inside would answer.
+    async fn is_paused(&self, id: &SandboxId) -> Result<bool> {
+        Ok(self.look(Some(id)).await?.iter().any(|found| found.paused))
+    }
+
+    async fn look(&self, only: Option<&SandboxId>) -> Result<Vec<request::Found>> {
+        Ok(self.inventory_of(only).await?.sandboxes)
+    }
+
+    async fn inventory_of(&self, only: Option<&SandboxId>) -> Result<Everything> {
         let only = only.map(|id| id.as_str().to_owned());
-        let (mut found, mut reports) = (Vec::new(), Vec::new());
+        let mut all = Everything::default();
         for reply in self.launcher.ask_parts(Request::Inventory { only }, limit::LOOK).await? {
-            let Answer::Inventory { sandboxes, images, .. } = reply.answer else {
+            let Answer::Inventory { sandboxes, images, volumes, .. } = reply.answer else {
                 return Err(convert::unexpected());
             };
-            found.extend(sandboxes);
-            reports.extend(images);
+            all.sandboxes.extend(sandboxes);
+            all.images.extend(images);
+            all.volumes.extend(volumes);
         }
-        Ok((found, reports))
+        Ok(all)
     }
 
     async fn import(
@@ -419,6 +451,19 @@ impl Provider for Local {
         })
     }
 
+    fn pause<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.command(Request::Pause { sandbox: id.as_str().to_owned() }))
+    }
+
+    fn resume<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.command(Request::Resume { sandbox: id.as_str().to_owned() }))
+    }
+
+    fn resize<'a>(&'a self, id: &'a SandboxId, to: &'a Resources) -> BoxFuture<'a, Result<()>> {
+        let sandbox = id.as_str().to_owned();
+        Box::pin(self.command(Request::Resize { sandbox, limits: convert::limits(to) }))
+    }
+
     fn delete<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let request = Request::Remove { sandbox: id.as_str().to_owned() };
@@ -464,6 +509,10 @@ impl Provider for Local {
         self.lines.guest(id)
     }
 
+    fn guest_as(&self, id: &SandboxId, user: &str) -> Arc<dyn Guest> {
+        Arc::new(self.lines.client(id).acting_as(user))
+    }
+
     fn set_network<'a>(&'a self, id: &'a SandboxId, to: &'a Terms) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             if self.network.change(id, to).await? { Ok(()) } else { self.serve(id, to).await }
@@ -506,7 +555,7 @@ impl Provider for Local {
 
     fn images(&self) -> BoxFuture<'_, Result<Vec<Image>>> {
         Box::pin(async {
-            let (_, reports) = self.inventory_of(None).await?;
+            let reports = self.inventory_of(None).await?.images;
             let imported = reports.into_iter().map(convert::image);
             std::iter::once(Ok(convert::host_image())).chain(imported).collect()
         })
@@ -523,5 +572,28 @@ impl Provider for Local {
 
     fn remove_image<'a>(&'a self, name: &'a ImageName) -> BoxFuture<'a, Result<()>> {
         Box::pin(self.discard(name))
+    }
+
+    fn make_volume<'a>(
+        &'a self,
+        id: &'a VolumeId,
+        limits: &'a VolumeLimits,
+    ) -> BoxFuture<'a, Result<Mechanism>> {
+        Box::pin(self.add_volume(id, limits))
+    }
+
+    fn remove_volume<'a>(&'a self, id: &'a VolumeId) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.drop_volume(id))
+    }
+
+    fn volumes(&self) -> BoxFuture<'_, Result<Vec<VolumeId>>> {
+        Box::pin(async {
+            let reports = self.inventory_of(None).await?.volumes;
+            reports.iter().map(convert::volume).collect()
+        })
+    }
+
+    fn volume_usage<'a>(&'a self, id: &'a VolumeId) -> BoxFuture<'a, Result<Usage>> {
+        Box::pin(self.measure_volume(id))
     }
 }

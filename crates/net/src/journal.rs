@@ -11,7 +11,7 @@ use infield_domain::network::{Connection, Judgement};
 use tokio::sync::Notify;
 
 /// Entries that wait for the daemon at most.
-const MOST: usize = 256;
+const MOST: usize = 1024;
 
 /// One sandbox's entries that the daemon does not have yet.
 #[derive(Debug)]

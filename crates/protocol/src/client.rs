@@ -7,6 +7,7 @@
 mod convert;
 mod dial;
 mod files;
+mod many;
 mod process;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,9 @@ use std::sync::Arc;
 use futures_core::future::BoxFuture;
 use infield_domain::command::{Command, Execution, OutputPage, Signal};
 use infield_domain::files::{Edit, FileEntry, List, Listing, Match, Range, Removal, Search, Write};
-use infield_domain::guest::{ByteStream, Guest, PortStream, Process, ReadOutput};
+use infield_domain::guest::{
+    ByteStream, FilesIn, FilesOut, Guest, PortStream, Process, ReadOutput, Written,
+};
 use infield_domain::{ExecutionId, GuestPath, Result};
 
 use crate::message::Request;
@@ -34,12 +37,20 @@ pub type Connect = dyn Fn() -> io::Result<UnixStream> + Send + Sync;
 #[derive(Clone)]
 pub struct Client {
     connect: Arc<Connect>,
+    /// Who does file operations; root when there is nobody.
+    user: Option<String>,
 }
 
 impl Client {
     /// A client that connects like this, once for each operation.
     pub fn new(connect: impl Fn() -> io::Result<UnixStream> + Send + Sync + 'static) -> Self {
-        Self { connect: Arc::new(connect) }
+        Self { connect: Arc::new(connect), user: None }
+    }
+
+    /// The same, whose file operations are done as this user of the sandbox.
+    #[must_use]
+    pub fn acting_as(self, user: &str) -> Self {
+        Self { user: Some(user.to_owned()).filter(|user| user != "root"), ..self }
     }
 
     /// Connects to a port inside for somebody else: gives the connected stream socket, from which
@@ -50,6 +61,16 @@ impl Client {
 
     async fn open(&self, request: Request) -> Result<wire::Wire> {
         wire::Wire::open(&*self.connect, request).await
+    }
+
+    /// The same for a file operation, which a user does.
+    async fn open_files(&self, request: Request) -> Result<wire::Wire> {
+        match &self.user {
+            None => self.open(request).await,
+            Some(user) => {
+                self.open(Request::As { user: user.clone(), request: Box::new(request) }).await
+            }
+        }
     }
 }
 
@@ -131,5 +152,13 @@ impl Guest for Client {
 
     fn archive_in(&self, path: &GuestPath, archive: ByteStream) -> BoxFuture<'_, Result<u64>> {
         Box::pin(files::archive_in(self, path.clone(), archive))
+    }
+
+    fn write_all(&self, files: FilesIn) -> BoxFuture<'_, Result<Written>> {
+        Box::pin(many::write_all(self, files))
+    }
+
+    fn read_all(&self, paths: Vec<GuestPath>) -> BoxFuture<'_, Result<FilesOut>> {
+        Box::pin(many::read_all(self, paths))
     }
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::frame::{self, FrameError};
 
 /// The shape of everything in this file, as a number.
-pub const GENERATION: u16 = 2;
+pub const GENERATION: u16 = 3;
 
 /// The first frame of a connection.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,6 +167,20 @@ pub enum Request {
     /// the agent could then make the host wait: two holders of one socket share its flags and
     /// options, so that one can make it block or linger for the other at any time.
     Dial(u16),
+    /// Does a file operation as this user of the sandbox; what another request is, it refuses.
+    As {
+        /// By name or number.
+        user: String,
+        /// The operation.
+        request: Box<Request>,
+    },
+    /// Writes the [`Input::File`]s that follow, each with its [`Input::Data`]s:
+    /// [`Event::Refused`] for those that failed, a hundred at most, then the [`Event::Count`] of
+    /// those that did not.
+    WriteAll,
+    /// Reads files one after the other: for each [`Event::Entry`], [`Event::Data`]s and
+    /// [`Event::Done`], or [`Event::Refused`]; after the last one [`Event::Finished`].
+    ReadAll(Vec<String>),
 }
 
 /// A command to start.
@@ -263,6 +277,13 @@ pub enum Input {
     End,
     /// A new size of the terminal.
     Resize(TerminalSize),
+    /// Another file begins, whose bytes follow.
+    File {
+        /// Where; what is there is replaced by one rename, and folders above it are made.
+        path: String,
+        /// Permission bits of a new file.
+        permissions: Option<u32>,
+    },
 }
 
 /// What the agent answers.
@@ -315,6 +336,8 @@ pub enum Event {
     Data(Blob),
     /// A number of things.
     Count(u64),
+    /// One of several was refused or failed; the next one follows.
+    Refused(Failure),
 }
 
 /// Why something was not done.

@@ -184,7 +184,7 @@ async fn read_json<T: DeserializeOwned>(
     gather_json(upload.into_stream(limit, stall)).await
 }
 
-async fn gather_json<T: DeserializeOwned>(mut source: ByteStream) -> Result<T> {
+pub(crate) async fn gather_json<T: DeserializeOwned>(mut source: ByteStream) -> Result<T> {
     let mut text = BytesMut::new();
     while let Some(bytes) = source.next().await {
         text.extend_from_slice(&bytes?);

@@ -7,6 +7,7 @@ mod ports;
 mod running;
 mod sandboxes;
 mod secrets;
+mod volumes;
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -27,6 +28,7 @@ pub(crate) use sandboxes::{
     pruned, sandbox,
 };
 pub(crate) use secrets::{secret, set_secret};
+pub(crate) use volumes::{create_volume, volume, volume_inspection};
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use infield_domain::{Error, Kind};
 
+use crate::daytona::{Dialect, daytona_answer};
 use crate::wire::{ErrorBody, ErrorDetail};
 
 /// What a handler gives.
@@ -22,6 +23,8 @@ pub(crate) struct Failure {
     error: Arc<Error>,
     code: Option<&'static str>,
     status: StatusCode,
+    /// What failed besides, in the same request.
+    others: Arc<[String]>,
 }
 
 impl Failure {
@@ -32,14 +35,41 @@ impl Failure {
 
     /// A failure for which HTTP has a status of its own.
     pub(crate) fn with_status(error: Error, status: StatusCode) -> Self {
-        Self { status, ..Self::from(error) }
+        Self::from(error).under(status)
+    }
+
+    /// The same under another status.
+    pub(crate) fn under(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    /// The same, with what failed besides.
+    pub(crate) fn beside(self, others: Vec<String>) -> Self {
+        Self { others: others.into(), ..self }
+    }
+
+    /// What failed besides.
+    pub(crate) fn others(&self) -> &[String] {
+        &self.others
+    }
+
+    pub(crate) fn error(&self) -> &Error {
+        &self.error
+    }
+
+    pub(crate) fn code(&self) -> Option<&'static str> {
+        self.code
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let status = status(error.kind());
-        Self { error: Arc::new(error), code: None, status }
+        Self { error: Arc::new(error), code: None, status, others: Arc::default() }
     }
 }
 
@@ -51,13 +81,17 @@ impl IntoResponse for Failure {
     }
 }
 
-/// Gives a response its id, and a failed one its body; logs the failure.
-pub(crate) fn finish(mut response: Response, request_id: &str) -> Response {
+/// Gives a failed response its body, in the words of the API that was asked; logs the failure.
+pub(crate) fn finish(mut response: Response, dialect: &Dialect, request_id: &str) -> Response {
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         log(&failure.error);
         let (kept, _) = response.into_parts();
-        response = Json(body(&failure, request_id)).into_response();
-        *response.status_mut() = kept.status;
+        response = match dialect {
+            Dialect::Own => (failure.status, Json(body(&failure, request_id))).into_response(),
+            Dialect::Daytona { source, method, path } => {
+                daytona_answer(&failure, *source, method, path)
+            }
+        };
         for (name, value) in &kept.headers {
             if name != header::CONTENT_LENGTH {
                 response.headers_mut().insert(name, value.clone());

@@ -14,6 +14,7 @@ use infield_domain::principal::Credential;
 use infield_domain::{Error, Kind, Permission, Principal, Result};
 use tracing::Instrument;
 
+use crate::daytona::{Dialect, signed_link};
 use crate::door::{Authentication, Settings};
 use crate::failure::{Answer, Failure, finish};
 use crate::serve::{Connection, Context, Peer};
@@ -23,7 +24,8 @@ use crate::wire::{BUILD_HEADER, CLIENT_HEADER, REQUEST_ID_HEADER};
 const WORD_CHARS: usize = 64;
 
 /// Routes that answer without a key.
-const OPEN_ROUTES: &[&str] = &["/api/health"];
+/// Those of events show their key in the first packet after it.
+const OPEN_ROUTES: &[&str] = &["/api/health", "/api/socket.io/"];
 
 /// Routes that answer a client of another build, which compares builds and then hands over.
 const ANY_BUILD_ROUTES: &[&str] = &["/api/health", "/v1/build", "/v1/shutdown"];
@@ -55,12 +57,13 @@ pub(crate) async fn enter(
         method = %request.method(),
         path = %request.uri().path(),
     );
+    let dialect = Dialect::of(request.method(), request.uri().path());
     async {
         let answer = match admit(&context, &mut request, &request_id).await {
             Ok(()) => next.run(request).await,
             Err(failure) => failure.into_response(),
         };
-        let mut answer = finish(answer, &request_id);
+        let mut answer = finish(answer, &dialect, &request_id);
         tracing::debug!(status = answer.status().as_u16(), "answered");
         add_headers(answer.headers_mut(), &request_id);
         answer
@@ -73,6 +76,7 @@ async fn admit(context: &Context, request: &mut Request, request_id: &str) -> An
     let settings = &context.doors.settings;
     let connection = request.extensions().get::<Connection>().cloned();
     let connection = connection.ok_or_else(|| Error::internal("a request has no connection"))?;
+    let link = signed_link(request.method(), request.uri(), request.headers());
     browser::check(
         request.method(),
         request.uri(),
@@ -84,6 +88,7 @@ async fn admit(context: &Context, request: &mut Request, request_id: &str) -> An
             },
             hosts: &settings.allowed_hosts,
             origins: &settings.allowed_origins,
+            is_signed: link.is_some(),
         },
     )?;
     let path = request.uri().path();
@@ -93,6 +98,11 @@ async fn admit(context: &Context, request: &mut Request, request_id: &str) -> An
     if OPEN_ROUTES.contains(&path) {
         return Ok(());
     }
+    if let Some(link) = link {
+        let principal = context.doors.engine.admit_signed(link).await?;
+        request.extensions_mut().insert(principal.for_request(request_id));
+        return Ok(());
+    }
     let principal = match &connection.peer {
         Peer::Local(principal) => named(principal.clone(), request.headers()),
         Peer::Refused(error) => return Err(refusal(error).into()),
@@ -100,6 +110,21 @@ async fn admit(context: &Context, request: &mut Request, request_id: &str) -> An
     };
     request.extensions_mut().insert(principal.for_request(request_id));
     Ok(())
+}
+
+/// Whom a key stands for that did not come in a header.
+pub(crate) async fn admit_token(
+    context: &Context,
+    connection: &Connection,
+    token: &str,
+) -> Result<Principal> {
+    let no_auth = context.doors.settings.authentication == Authentication::None;
+    match &connection.peer {
+        Peer::Local(principal) => Ok(principal.clone()),
+        Peer::Refused(error) => Err(refusal(error)),
+        Peer::Network(_) if no_auth && token.is_empty() => Ok(anybody()),
+        Peer::Network(_) => context.doors.engine.authenticate(token).await,
+    }
 }
 
 fn check_build(headers: &HeaderMap, settings: &Settings) -> Answer<()> {

@@ -25,6 +25,9 @@ mod gate;
 mod routes;
 pub use routes::{ROUTES, Route};
 
+mod daytona;
+pub use daytona::{API_LATER, API_ROUTES, TOOLBOX_LATER, TOOLBOX_ROUTES};
+
 mod audit;
 mod daemon;
 mod files;
@@ -32,10 +35,12 @@ mod images;
 mod keys;
 mod mcp;
 mod membership;
+mod organizations;
 mod ports;
 mod running;
 mod sandboxes;
 mod secrets;
+mod volumes;
 
 mod body;
 mod convert;

@@ -6,11 +6,13 @@ use axum::{Router, middleware};
 use http::StatusCode;
 use infield_domain::Error;
 
+use crate::daytona::with_daytona;
 use crate::failure::{Answer, Failure};
 use crate::hint;
 use crate::serve::Context;
 use crate::{
-    audit, daemon, files, gate, images, keys, mcp, membership, ports, running, sandboxes, secrets,
+    audit, daemon, files, gate, images, keys, mcp, membership, organizations, ports, running,
+    sandboxes, secrets, volumes,
 };
 
 #[cfg(test)]
@@ -25,7 +27,13 @@ pub struct Route {
     handler: fn() -> MethodRouter<Context>,
 }
 
-const fn route(
+impl Route {
+    pub(crate) fn handler(&self) -> MethodRouter<Context> {
+        (self.handler)()
+    }
+}
+
+pub(crate) const fn route(
     method: &'static str,
     path: &'static str,
     handler: fn() -> MethodRouter<Context>,
@@ -49,6 +57,8 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/sandboxes/{ref}/inspection", || get(sandboxes::inspect)),
     route("POST", "/v1/sandboxes/{ref}/start", || post(sandboxes::start)),
     route("POST", "/v1/sandboxes/{ref}/stop", || post(sandboxes::stop)),
+    route("POST", "/v1/sandboxes/{ref}/pause", || post(sandboxes::pause)),
+    route("POST", "/v1/sandboxes/{ref}/archive", || post(sandboxes::archive)),
     route("GET", "/v1/sandboxes/{ref}/usage", || get(sandboxes::usage)),
     route("PUT", "/v1/sandboxes/{ref}/network", || put(sandboxes::set_network)),
     route("GET", "/v1/sandboxes/{ref}/ports", || get(ports::list)),
@@ -85,9 +95,16 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/keys", || get(keys::list)),
     route("POST", "/v1/keys", || post(keys::create)),
     route("DELETE", "/v1/keys/{id}", || delete(keys::revoke)),
+    route("GET", "/v1/organizations", || get(organizations::list)),
+    route("POST", "/v1/organizations", || post(organizations::create)),
+    route("DELETE", "/v1/organizations/{name}", || delete(organizations::remove)),
     route("GET", "/v1/secrets", || get(secrets::list)),
     route("PUT", "/v1/secrets/{name}", || put(secrets::set)),
     route("DELETE", "/v1/secrets/{name}", || delete(secrets::remove)),
+    route("GET", "/v1/volumes", || get(volumes::list)),
+    route("POST", "/v1/volumes", || post(volumes::create)),
+    route("GET", "/v1/volumes/{ref}", || get(volumes::inspect)),
+    route("DELETE", "/v1/volumes/{ref}", || delete(volumes::remove)),
     route("GET", "/v1/audit", || get(audit::list)),
     route("GET", "/v1/audit/verify", || get(audit::verify)),
     route("POST", "/v1/mcp", || post(mcp::pipe)),
@@ -98,9 +115,9 @@ pub const ROUTES: &[Route] = &[
 pub(crate) fn router(context: Context) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
-        router = router.route(route.path, (route.handler)());
+        router = router.route(route.path, route.handler());
     }
-    router
+    with_daytona(router)
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(context.clone(), gate::enter))

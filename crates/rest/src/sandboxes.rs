@@ -65,6 +65,24 @@ pub(crate) async fn stop(
     Ok(Json(convert::sandbox(sandbox)))
 }
 
+pub(crate) async fn pause(
+    State(context): State<Context>,
+    Who(who): Who,
+    body::Part(reference): body::Part,
+) -> Answer<Json<wire::Sandbox>> {
+    let sandbox = context.doors.engine.pause_sandbox(&who, &reference).await?;
+    Ok(Json(convert::sandbox(sandbox)))
+}
+
+pub(crate) async fn archive(
+    State(context): State<Context>,
+    Who(who): Who,
+    body::Part(reference): body::Part,
+) -> Answer<Json<wire::Sandbox>> {
+    let sandbox = context.doors.engine.archive_sandbox(&who, &reference).await?;
+    Ok(Json(convert::sandbox(sandbox)))
+}
+
 pub(crate) async fn delete(
     State(context): State<Context>,
     Who(who): Who,

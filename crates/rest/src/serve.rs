@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::daytona::Sockets;
 use crate::door::{Authentication, Doors, Listeners};
 use crate::routes;
 
@@ -39,6 +40,8 @@ pub(crate) struct Context {
     pub(crate) shutdown: CancellationToken,
     /// Owns every task of a connection or an upgraded stream.
     pub(crate) tasks: TaskTracker,
+    /// Who is told of events.
+    pub(crate) sockets: Arc<Sockets>,
 }
 
 /// Answers requests until `shutdown` is cancelled and what was under way has ended or has had its
@@ -48,7 +51,12 @@ pub async fn serve(listeners: Listeners, doors: Doors, shutdown: CancellationTok
         refuse_strangers(&listeners.tcp)?;
     }
     let limits = doors.settings.limits;
-    let context = Context { doors: Arc::new(doors), shutdown, tasks: TaskTracker::new() };
+    let context = Context {
+        doors: Arc::new(doors),
+        shutdown,
+        tasks: TaskTracker::new(),
+        sockets: Arc::default(),
+    };
     let server = Server {
         router: routes::router(context.clone()),
         context,

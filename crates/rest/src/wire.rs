@@ -17,6 +17,7 @@ mod ports;
 mod running;
 mod sandboxes;
 mod secrets;
+mod volumes;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,7 @@ pub use infield_domain::files::{FileEntry, Listing, Match, WriteMode};
 pub use infield_domain::image::Image;
 pub use infield_domain::isolation::Host;
 pub use infield_domain::network::{Connection, Traffic};
+pub use infield_domain::organization::Organization;
 pub use infield_domain::preview::Access;
 pub use infield_domain::sandbox::{Millis, Usage};
 
@@ -37,7 +39,7 @@ pub use files::{
     TreeDone, TreeQuery, WriteQuery,
 };
 pub use git::{Git, GitAnswer, GitOperation};
-pub use keys::{AuditQuery, AuditVerdict, CreateKey, Key, KeyMade};
+pub use keys::{AuditQuery, AuditVerdict, CreateKey, CreateOrganization, Key, KeyMade};
 pub use mcp::{McpDefaults, McpFolders, McpHello};
 pub use ports::{ChangePort, LinkPort, Port, PortLink};
 pub use running::{
@@ -49,6 +51,7 @@ pub use sandboxes::{
     Pruned, ResourceWishes, Sandbox,
 };
 pub use secrets::{Secret, SetSecret};
+pub use volumes::{CreateVolume, Volume, VolumeInspection, VolumeMount};
 
 /// The header that names the build of a client of our own.
 pub const BUILD_HEADER: &str = "infield-build";

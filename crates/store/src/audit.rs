@@ -131,6 +131,25 @@ fn texts(record: &Record) -> [&str; 7] {
     ]
 }
 
+/// Which of one owner's records to list.
+#[derive(Clone, Debug)]
+pub struct AuditPick {
+    /// Whose.
+    pub who: String,
+    /// Not before this moment.
+    pub from: Millis,
+    /// Not after this one.
+    pub to: Millis,
+    /// Only those of this action.
+    pub action: Option<String>,
+    /// Only those on this subject.
+    pub subject: Option<String>,
+    /// How many of the newest are left out.
+    pub skip: u64,
+    /// How many at most.
+    pub limit: u32,
+}
+
 impl Store {
     /// Adds a record at the end of the trail; gives its sequence.
     pub fn append_audit(&mut self, new: NewRecord) -> Result<u64> {
@@ -198,6 +217,27 @@ impl Store {
             let mut statement = self.connection.prepare_cached(&sql)?;
             let rows = statement.query_map(values.as_slice(), read)?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
+        };
+        list().map_err(seam)
+    }
+
+    /// A numbered part of one owner's records, the newest first, and how many there are.
+    pub fn audit_of(&self, pick: &AuditPick) -> Result<(Vec<Record>, u64)> {
+        let list = || -> std::result::Result<(Vec<Record>, u64), StoreError> {
+            let fits = "FROM audit WHERE who = ?1 AND at >= ?2 AND at <= ?3
+                AND (?4 IS NULL OR action = ?4) AND (?5 IS NULL OR subject = ?5)";
+            let AuditPick { who, from, to, action, subject, skip, limit } = pick;
+            let (from, to, skip) = (signed(*from), signed(*to), signed(*skip));
+            let sql = format!("SELECT count(*) {fits}");
+            let total: i64 = self
+                .connection
+                .prepare_cached(&sql)?
+                .query_row(params![who, from, to, action, subject], |row| row.get(0))?;
+            let sql = format!("SELECT * {fits} ORDER BY sequence DESC LIMIT ?6 OFFSET ?7");
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            let values = params![who, from, to, action, subject, limit, skip];
+            let rows = statement.query_map(values, read)?;
+            Ok((rows.collect::<rusqlite::Result<_>>()?, unsigned(total)))
         };
         list().map_err(seam)
     }

@@ -14,12 +14,16 @@ mod executions;
 pub use executions::ExecutionRow;
 mod keys;
 pub use keys::KeyHash;
+mod organizations;
 mod secrets;
+mod volumes;
 
 mod previews;
 pub use previews::PreviewKey;
+mod signing;
+pub use signing::SigningKey;
 
 mod audit;
-pub use audit::{AuditFilter, ChainVerdict, NewRecord};
+pub use audit::{AuditFilter, AuditPick, ChainVerdict, NewRecord};
 
 mod error;

@@ -78,6 +78,38 @@ const STEPS: &[M<'static>] = &[
         body   TEXT NOT NULL
     ) STRICT;",
     ),
+    M::up(
+        "CREATE TABLE signing_keys (
+        sandbox_id TEXT PRIMARY KEY NOT NULL REFERENCES sandboxes (id) ON DELETE CASCADE,
+        key        TEXT NOT NULL
+    ) STRICT;",
+    ),
+    // Owners do not see each other's keys, so that they cannot keep out of each other's names.
+    M::up(
+        "DROP INDEX key_names;
+    CREATE UNIQUE INDEX key_names ON keys (json_extract(body, '$.owner'), name)
+        WHERE revoked_at IS NULL;",
+    ),
+    M::up(
+        "CREATE TABLE organizations (
+        name       TEXT PRIMARY KEY NOT NULL,
+        created_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;",
+    ),
+    M::up(
+        "CREATE TABLE volumes (
+        id    TEXT PRIMARY KEY NOT NULL,
+        owner TEXT NOT NULL,
+        name  TEXT NOT NULL,
+        body  TEXT NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX volume_names ON volumes (owner, name);",
+    ),
+    // The same for sandboxes.
+    M::up(
+        "DROP INDEX sandbox_names;
+    CREATE UNIQUE INDEX sandbox_names ON sandboxes (owner, name) WHERE state <> 'deleted';",
+    ),
 ];
 
 /// Brings the schema up to date.

@@ -11,8 +11,12 @@ use std::sync::{Arc, Mutex};
 
 use futures_core::future::BoxFuture;
 use infield_domain::command::{Command, Execution, OutputPage, Signal, StoppedBy};
-use infield_domain::files::{Edit, FileEntry, List, Listing, Match, Range, Removal, Search, Write};
-use infield_domain::guest::{ByteStream, Guest, PortStream, Process, ReadOutput};
+use infield_domain::files::{
+    Edit, FileEntry, List, Listing, Match, Range, Removal, Search, Write, WriteMode,
+};
+use infield_domain::guest::{
+    ByteStream, FilesIn, FilesOut, Guest, PortStream, Process, ReadOutput, Written,
+};
 use infield_domain::{Error, ExecutionId, GuestPath, Result};
 use tokio_util::sync::CancellationToken;
 
@@ -239,5 +243,23 @@ impl Guest for FakeGuest {
             let bytes = files::gather(archive).await?;
             self.with_files(|files| files.archive_in(&path, &bytes))
         })
+    }
+
+    fn write_all(&self, files: FilesIn) -> BoxFuture<'_, Result<Written>> {
+        Box::pin(async move {
+            let mut written = Written { count: 0, refused: Vec::new() };
+            for (path, content) in files::gather_files(files).await? {
+                let write = Write { path, mode: WriteMode::Replace, permissions: None };
+                match self.with_files(|files| files.write(&write, content)) {
+                    Ok(_) => written.count += 1,
+                    Err(error) => written.refused.push(error),
+                }
+            }
+            Ok(written)
+        })
+    }
+
+    fn read_all(&self, paths: Vec<GuestPath>) -> BoxFuture<'_, Result<FilesOut>> {
+        ready(self.with_files(|files| Ok(files.read_all(&paths))))
     }
 }

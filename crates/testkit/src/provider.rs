@@ -11,9 +11,10 @@ use infield_domain::isolation::{Control, Enforcement, Host, Mechanism};
 use infield_domain::lifecycle::Cause;
 use infield_domain::network::{Connection, Pattern, Report, Terms, Traffic};
 use infield_domain::provider::{Found, ImageSource, Provider, Running};
-use infield_domain::sandbox::{Millis, Sandbox, Spec, Usage};
+use infield_domain::sandbox::{Millis, Resources, Sandbox, Spec, Usage};
 use infield_domain::secret::{Given, Sealed, SecretName, Value};
-use infield_domain::{Error, ImageName, Kind, Result, SandboxId};
+use infield_domain::volume::VolumeLimits;
+use infield_domain::{Error, ImageName, Kind, Result, SandboxId, VolumeId};
 use tokio::sync::watch;
 
 use crate::FakeGuest;
@@ -27,6 +28,12 @@ pub enum Operation {
     Start,
     /// Stop one.
     Stop,
+    /// Hold one.
+    Pause,
+    /// Let one go on.
+    Resume,
+    /// Give one other limits.
+    Resize,
     /// Remove one.
     Delete,
     /// Say what there is.
@@ -37,6 +44,10 @@ pub enum Operation {
     SetNetwork,
     /// Change what secrets one can use.
     SetSecrets,
+    /// Make a volume.
+    MakeVolume,
+    /// Remove one.
+    RemoveVolume,
 }
 
 struct Place {
@@ -53,6 +64,7 @@ struct State {
     delays: HashMap<Operation, Duration>,
     calls: Vec<(Operation, Option<SandboxId>)>,
     given: HashMap<SandboxId, Vec<Given>>,
+    volumes: Vec<VolumeId>,
     unenforced: Vec<Control>,
     reports: VecDeque<(SandboxId, Report)>,
     /// What sandboxes had moved when they were started last.
@@ -150,7 +162,7 @@ impl FakeProvider {
     pub fn plant(&self, id: &SandboxId, found: Found) {
         self.with(|state| {
             let place = state.places.entry(id.clone()).or_insert_with(Place::new);
-            if !matches!(found, Found::Running(_)) {
+            if !matches!(found, Found::Running(_) | Found::Paused(_)) {
                 place.guest.die();
             }
             place.found = found;
@@ -217,6 +229,26 @@ impl FakeProvider {
             false => (*control, Mechanism::Kernel),
         };
         Enforcement(Control::ALL.iter().map(held).collect())
+    }
+
+    async fn hold(&self, operation: Operation, id: &SandboxId) -> Result<()> {
+        self.called(operation, Some(id)).await?;
+        self.with(|state| {
+            let place = state.places.get_mut(id);
+            let place = place.ok_or_else(|| Error::not_found(format!("`{id}` does not run")))?;
+            place.found = match (&place.found, operation) {
+                (Found::Running(running) | Found::Paused(running), Operation::Pause) => {
+                    Found::Paused(running.clone())
+                }
+                (Found::Running(running) | Found::Paused(running), _) => {
+                    Found::Running(running.clone())
+                }
+                (Found::Layer(_) | Found::Remains, _) => {
+                    return Err(Error::not_found(format!("`{id}` does not run")));
+                }
+            };
+            Ok(())
+        })
     }
 
     async fn bring_up(&self, operation: Operation, id: &SandboxId) -> Result<Running> {
@@ -307,6 +339,18 @@ impl Provider for FakeProvider {
         })
     }
 
+    fn pause<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.hold(Operation::Pause, id))
+    }
+
+    fn resume<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.hold(Operation::Resume, id))
+    }
+
+    fn resize<'a>(&'a self, id: &'a SandboxId, _: &'a Resources) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.called(Operation::Resize, Some(id)))
+    }
+
     fn delete<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             self.called(Operation::Delete, Some(id)).await?;
@@ -344,6 +388,11 @@ impl Provider for FakeProvider {
             guest.die();
             guest
         })
+    }
+
+    /// Everything inside a fake sandbox belongs to root.
+    fn guest_as(&self, id: &SandboxId, _user: &str) -> Arc<dyn Guest> {
+        self.guest(id)
     }
 
     fn set_network<'a>(&'a self, id: &'a SandboxId, to: &'a Terms) -> BoxFuture<'a, Result<()>> {
@@ -433,5 +482,34 @@ impl Provider for FakeProvider {
             false => Err(Error::not_found(format!("there is no image `{name}`"))),
         };
         Box::pin(std::future::ready(result))
+    }
+
+    fn make_volume<'a>(
+        &'a self,
+        id: &'a VolumeId,
+        _: &'a VolumeLimits,
+    ) -> BoxFuture<'a, Result<Mechanism>> {
+        Box::pin(async move {
+            self.called(Operation::MakeVolume, None).await?;
+            self.with(|state| state.volumes.push(id.clone()));
+            Ok(Mechanism::Sampled)
+        })
+    }
+
+    fn remove_volume<'a>(&'a self, id: &'a VolumeId) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            self.called(Operation::RemoveVolume, None).await?;
+            self.with(|state| state.volumes.retain(|volume| volume != id));
+            Ok(())
+        })
+    }
+
+    fn volumes(&self) -> BoxFuture<'_, Result<Vec<VolumeId>>> {
+        Box::pin(std::future::ready(Ok(self.with(|state| state.volumes.clone()))))
+    }
+
+    fn volume_usage<'a>(&'a self, _: &'a VolumeId) -> BoxFuture<'a, Result<Usage>> {
+        let usage = Usage { disk_bytes: Some(4_096), inodes: Some(1), ..Usage::default() };
+        Box::pin(std::future::ready(Ok(usage)))
     }
 }

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use infield_tests::Server;
 use serde_json::Value;
 
-use super::{clean, finish, succeed, tool};
+use crate::programs::{clean, finish, succeed, tool};
 
 /// Scenarios that fit any server.
 #[rustfmt::skip]

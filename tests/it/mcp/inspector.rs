@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use infield_tests::{Server, binary};
 use serde_json::Value;
 
-use super::{clean, succeed, tool};
+use crate::programs::{clean, succeed, tool};
 
 /// How long one call of the Inspector may take; it starts Node and the server anew.
 const LIMIT: Duration = Duration::from_secs(60);

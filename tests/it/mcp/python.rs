@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use infield_tests::{Home, Server, binary};
 
-use super::{clean, succeed, tool};
+use crate::programs::{clean, succeed, tool};
 
 /// The clients: the environment that has it, and the era that it speaks.
 const CLIENTS: [(&str, &str); 3] =

@@ -137,8 +137,8 @@ impl Field {
         Ok(None)
     }
 
-    /// Kills all but an agent; a keeper is started again at once.
-    pub(super) fn kill(&mut self, victim: Victim) -> Result<()> {
+    /// The process that a kill of all but an agent is for, as soon as it is there.
+    pub(super) fn find(&self, victim: Victim) -> Result<u32> {
         let begun = Instant::now();
         loop {
             let keeper = self.keeper()?;
@@ -153,12 +153,17 @@ impl Field {
                 keeper => keeper,
             };
             if let Some(pid) = found {
-                kill(pid)?;
-                return if victim == Victim::Keeper { self.serve_again() } else { Ok(()) };
+                return Ok(pid);
             }
             ensure!(begun.elapsed() < BACK, "there is no {victim:?} to kill");
             std::thread::park_timeout(Duration::from_millis(5));
         }
+    }
+
+    /// Kills what was found; a keeper is started again at once.
+    pub(super) fn kill(&mut self, victim: Victim, pid: u32) -> Result<()> {
+        kill(pid)?;
+        if victim == Victim::Keeper { self.serve_again() } else { Ok(()) }
     }
 
     fn serve_again(&mut self) -> Result<()> {

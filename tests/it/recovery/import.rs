@@ -72,9 +72,10 @@ async fn no_kill_in_an_import_leaves_a_part_of_an_image() -> Result<()> {
     field.ask(&["image", "rm", "many"])?;
     let mut met = 0;
     for (number, victim) in (0..KILLS).zip(VICTIMS.into_iter().cycle()) {
+        let target = field.find(victim)?;
         let mut importing = field.begin(&["image", "import", "many", source])?;
         std::thread::park_timeout(duration * (number / 3 + 1) / (KILLS / 3 + 1));
-        field.kill(victim)?;
+        field.kill(victim, target)?;
         let answered = importing.wait()?.success();
         met += u32::from(!answered);
         let first = listed(&field)?;

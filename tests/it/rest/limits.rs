@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use infield_rest::Limits;
 use infield_testkit::eventually;
 use serde_json::{Value, json};
@@ -64,6 +64,30 @@ async fn a_body_that_stalls_ends() -> Result<()> {
         "POST /v1/prune HTTP/1.1\nHost: x\nContent-Type: application/json\nContent-Length: 9";
     let reply = server.unix().await?.ask(head, "{").await?;
     assert_eq!((reply.status, reply.error().0.as_str()), (504, "timeout"));
+    server.end().await
+}
+
+#[tokio::test]
+async fn a_reader_that_stops_is_cut_off() -> Result<()> {
+    let server =
+        with(Limits { write_stall: Duration::from_millis(100), ..Limits::STANDARD }).await?;
+    let key = server.key("reader", &["read", "manage"]).await?;
+    let keyed =
+        |line: &str| format!("{line} HTTP/1.1\nHost: localhost\nAuthorization: Bearer {key}");
+    let wish = json!({"name": "web"}).to_string();
+    let kind = format!("Content-Type: application/json\nContent-Length: {}", wish.len());
+    let make = format!("{}\n{kind}", keyed("POST /v1/sandboxes"));
+    let made = server.tcp().await?.ask(&make, wish).await?.json();
+    let id = made["id"].as_str().context("it has an id")?.parse()?;
+    let inside = server.provider.inside(&id).context("it runs")?;
+    // More than any pipe on the way holds.
+    inside.put_file("/workspace/large", &vec![0; 32 << 20]);
+    let mut client = server.tcp().await?;
+    let head = keyed("GET /toolbox/web/files/download?path=large").replace('\n', "\r\n");
+    client.send(format!("{head}\r\n\r\n")).await?;
+    let head = client.read_head().await?;
+    assert_eq!((head.status, head.header("content-length")), (200, Some("33554432")));
+    eventually(LIMIT, "it is cut off", || server.clients.open() == 0).await;
     server.end().await
 }
 

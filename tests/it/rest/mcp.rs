@@ -7,6 +7,7 @@ use anyhow::Result;
 use http_body_util::Full;
 use infield_domain::Principal;
 use infield_rest::{Mcp, PipeCall, mcp_service};
+use infield_testkit::eventually;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -93,6 +94,8 @@ async fn pipes_carry_bytes_until_the_server_ends() -> Result<()> {
         assert_eq!(String::from_utf8_lossy(&seen), greeting);
         assert_eq!(server.clients.open(), 1, "a pipe is a client");
         drop(wire);
+        // The server learns of the end on its own time.
+        eventually(LIMIT, "a pipe that ended is no client", || server.clients.open() == 0).await;
     }
     let mut client = server.unix().await?;
     let body = json!({"session": SESSION}).to_string();

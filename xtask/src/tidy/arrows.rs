@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 /// Each crate and the crates of ours that it may use. `cli` may use all.
 const OURS: &[(&str, &[&str])] = &[
     ("domain", &[]),
+    ("daytona", &[]),
     ("protocol", &["domain"]),
     ("agent", &["protocol"]),
     ("jail", &[]),
@@ -16,7 +17,7 @@ const OURS: &[(&str, &[&str])] = &[
     ("net", &["domain"]),
     ("opener", &["domain", "net"]),
     ("local", &["domain", "jail", "net", "opener", "protocol"]),
-    ("rest", &["domain", "engine"]),
+    ("rest", &["domain", "engine", "daytona"]),
     ("mcp", &["domain", "engine"]),
     ("testkit", &["domain", "engine", "store"]),
 ];

@@ -2,7 +2,7 @@
 //!
 //! No name leads out of the folder and no link on the way is followed: each part of a path is
 //! opened as a folder of its own, or made. What is neither file, folder nor link is refused, and
-//! so are set-id bits. Owners are the sandbox's root, whatever the archive says.
+//! so are set-id bits. Everything belongs to whoever unpacks it, whatever the archive says.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};

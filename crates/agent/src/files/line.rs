@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Bytes that are gathered before they are sent.
 const GATHERED_BYTES: usize = 128 << 10;
 
+/// Bytes that one read takes: what the other side gathers before it sends, and the frame after it.
+const INCOMING_BYTES: usize = 2 * DATA_BYTES;
+
 /// Steps of work between two looks at whether anybody still listens.
 const STEPS: u32 = 512;
 
@@ -27,6 +30,8 @@ pub(super) struct Line {
     fd: OwnedFd,
     decoder: Decoder,
     outgoing: Vec<u8>,
+    /// Room for what is read; none until something is.
+    incoming: Vec<u8>,
     steps: u32,
 }
 
@@ -36,7 +41,7 @@ impl Line {
         for which in [Timeout::Recv, Timeout::Send] {
             set_socket_timeout(&fd, which, Some(PATIENCE))?;
         }
-        Ok(Self { fd, decoder, outgoing: Vec::new(), steps: 0 })
+        Ok(Self { fd, decoder, outgoing: Vec::new(), incoming: Vec::new(), steps: 0 })
     }
 
     /// Sends an event, together with others.
@@ -87,19 +92,28 @@ impl Line {
     /// The next bytes from the host; none at their end. A connection that breaks before that is
     /// an error, so that half of a file is never taken for the whole.
     pub(super) fn input(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let mut buffer = [0; DATA_BYTES];
+        loop {
+            match self.heard()? {
+                Input::Data(bytes) if bytes.0.is_empty() => {}
+                Input::Data(bytes) => return Ok(Some(bytes.0)),
+                Input::End => return Ok(None),
+                Input::Resize(_) | Input::File { .. } => {
+                    return Err(io::Error::other("something else among bytes"));
+                }
+            }
+        }
+    }
+
+    /// The next thing from the host, which comes before its connection ends.
+    pub(super) fn heard(&mut self) -> io::Result<Input> {
         loop {
             if let Some(body) = self.decoder.next_body().map_err(io::Error::other)? {
-                return match frame::decode(body).map_err(io::Error::other)? {
-                    Input::Data(bytes) if bytes.0.is_empty() => continue,
-                    Input::Data(bytes) => Ok(Some(bytes.0)),
-                    Input::End => Ok(None),
-                    Input::Resize(_) => Err(io::Error::other("a size among bytes")),
-                };
+                return frame::decode(body).map_err(io::Error::other);
             }
-            match rustix::io::read(&self.fd, &mut buffer)? {
+            self.incoming.resize(INCOMING_BYTES, 0);
+            match rustix::io::read(&self.fd, &mut self.incoming)? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                count => self.decoder.push(&buffer[..count]),
+                count => self.decoder.push(&self.incoming[..count]),
             }
         }
     }

@@ -14,16 +14,16 @@ use crate::failure::{Failure, KernelFailed};
 /// Permission bits of a file that nobody said anything about.
 const ORDINARY: u32 = 0o644;
 
+/// Links that are followed, as many as the kernel does, path_resolution(7).
+const LINKS: usize = 40;
+
 pub(super) fn write(
     line: &mut Line,
     path: &str,
     mode: WriteMode,
     permissions: Option<u32>,
 ) -> Result<Event, Failure> {
-    if permissions.is_some_and(|bits| bits & !0o777 != 0) {
-        let message = "permissions have no set-id or sticky bits, and nothing above `777`";
-        return Err(Failure::new(Code::Invalid, message));
-    }
+    check_permissions(permissions)?;
     make_parents(path)?;
     let metadata = match mode {
         WriteMode::Replace => replace(path, permissions, |file| pour(line, file, path))?,
@@ -35,6 +35,15 @@ pub(super) fn write(
         WriteMode::New => new(line, path, permissions)?,
     };
     Ok(Event::Entry(entry(path.to_owned(), Path::new(path), &metadata)))
+}
+
+/// Refuses set-id bits.
+pub(super) fn check_permissions(permissions: Option<u32>) -> Result<(), Failure> {
+    if permissions.is_some_and(|bits| bits & !0o777 != 0) {
+        let message = "permissions have no set-id or sticky bits, and nothing above `777`";
+        return Err(Failure::new(Code::Invalid, message));
+    }
+    Ok(())
 }
 
 fn open(
@@ -98,20 +107,20 @@ pub(super) fn replace(
     filled
 }
 
-/// Where a path leads. One that leads nowhere yet is taken as it is.
+/// Where a path leads, through links, as open(2) with O_CREAT goes; what is not there yet is taken
+/// as it is.
 fn target(path: &str) -> Result<PathBuf, Failure> {
-    match std::fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_symlink() => match std::fs::canonicalize(path) {
-            Ok(target) => Ok(target),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let message = format!("{} is a link that leads nowhere", quoted(path));
-                let hint = "remove the link, or write to where it points";
-                Err(Failure::new(Code::Conflict, message).with_hint(hint))
-            }
-            Err(error) => Err(Failure::kernel(quoted(path), &error)),
-        },
-        _ => Ok(PathBuf::from(path)),
+    let mut target = PathBuf::from(path);
+    for _ in 0..LINKS {
+        match std::fs::symlink_metadata(&target) {
+            Ok(metadata) if metadata.is_symlink() => {}
+            _ => return Ok(target),
+        }
+        let leads = std::fs::read_link(&target).doing(|| quoted(path))?;
+        target = target.parent().unwrap_or(Path::new("/")).join(leads);
     }
+    let message = format!("{} leads through more than {LINKS} links", quoted(path));
+    Err(Failure::new(Code::Invalid, message))
 }
 
 /// A new file of a name of its own in the same folder.

@@ -158,6 +158,8 @@ impl Server {
             }
             // A terminal that is gone needs no size.
             Heard::Resize(size) => drop(command.resize(size)),
+            // Files have nothing to do with a command.
+            Heard::File { .. } => {}
         }
     }
 

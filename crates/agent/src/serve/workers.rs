@@ -13,6 +13,7 @@ use infield_protocol::frame::Decoder;
 use infield_protocol::message::Request;
 
 use super::Server;
+use crate::account::{Account, Accounts};
 use crate::connection::Role;
 use crate::failure::{Failure, KernelFailed};
 use crate::files;
@@ -25,6 +26,9 @@ const WORKERS: usize = 32;
 
 /// The number that a worker's connection has.
 const CONNECTION: i32 = 3;
+
+/// The home of root, who has one even where `/etc/passwd` has nobody.
+const ROOT_HOME: &str = "/root";
 
 /// Those that run, and the connections that wait for one.
 #[derive(Default)]
@@ -62,7 +66,11 @@ impl Server {
             let role = std::mem::replace(&mut connection.role, Role::Closing);
             let Role::Queued(request) = role else { continue };
             let decoder = std::mem::take(&mut connection.decoder);
-            match start(&connection.fd, decoder, request, &self.settings, &self.inherited) {
+            let started = actor(&mut self.accounts, request).and_then(|(request, actor)| {
+                let work = Work { decoder, request, actor };
+                start(&connection.fd, work, &self.settings, &self.inherited)
+            });
+            match started {
                 Ok(pid) => {
                     self.workers.running.insert(pid.as_raw_pid());
                     // The worker has the connection now.
@@ -74,13 +82,28 @@ impl Server {
     }
 }
 
-fn start(
-    connection: &OwnedFd,
+/// What a worker does.
+struct Work {
     decoder: Decoder,
     request: Request,
+    actor: Option<Account>,
+}
+
+/// The operation itself, and who does it; nobody is root, as which the agent runs.
+fn actor(accounts: &mut Accounts, request: Request) -> Result<(Request, Option<Account>), Failure> {
+    match request {
+        Request::As { user, request } => Ok((*request, Some(accounts.find(&user)?))),
+        request => Ok((request, None)),
+    }
+}
+
+fn start(
+    connection: &OwnedFd,
+    work: Work,
     settings: &Settings,
     inherited: &Inherited,
 ) -> Result<Pid, Failure> {
+    let Work { decoder, request, actor } = work;
     match sys::fork().doing(|| "a new process")? {
         Fork::Parent(pid) => Ok(pid),
         Fork::Child => {
@@ -89,12 +112,26 @@ fn start(
             } else {
                 Ok(())
             };
+            let ready = attached.and_then(|()| become_actor(actor.as_ref(), inherited));
+            let home = actor.as_ref().map_or(ROOT_HOME, |actor| &actor.home);
+            let place = files::Place { workspace: &settings.workspace, home };
             let served = alone(connection, settings).and_then(|connection| {
-                files::serve(connection, decoder, attached.map(|()| request), settings)
+                files::serve(connection, decoder, ready.map(|()| request), &place)
             });
             sys::exit_now(i32::from(served.is_err()))
         }
     }
+}
+
+/// Gives up being root, for good, before anything is touched.
+fn become_actor(actor: Option<&Account>, inherited: &Inherited) -> Result<(), Failure> {
+    let Some(actor) = actor else { return Ok(()) };
+    if (actor.uid, actor.gid) == (0, 0) && !inherited.drops_groups {
+        return Ok(());
+    }
+    sys::set_groups(&actor.groups)
+        .and_then(|()| sys::set_ids(actor.uid, actor.gid))
+        .doing(|| format!("become the user `{}`", actor.name))
 }
 
 /// Leaves a worker its connection and nothing else of the agent's.
@@ -114,7 +151,9 @@ fn writes(request: &Request) -> bool {
         | Request::MakeDirectory(_)
         | Request::Remove { .. }
         | Request::Rename { .. }
+        | Request::WriteAll
         | Request::ArchiveIn(_) => true,
+        Request::As { request, .. } => writes(request),
         Request::Spawn(_)
         | Request::Attach { .. }
         | Request::ReadOutput { .. }
@@ -126,6 +165,7 @@ fn writes(request: &Request) -> bool {
         | Request::Read { .. }
         | Request::Search { .. }
         | Request::ArchiveOut(_)
+        | Request::ReadAll(_)
         | Request::Dial(_) => false,
     }
 }

@@ -4,5 +4,6 @@ mod agent;
 mod commands;
 mod connections;
 mod files;
+mod many;
 mod spare;
 mod trees;

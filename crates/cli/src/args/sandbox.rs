@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use infield_domain::Result;
-use infield_rest::wire::{CreateSandbox, NetworkLimits, ResourceWishes};
+use infield_rest::wire::{CreateSandbox, NetworkLimits, ResourceWishes, VolumeMount};
 
 use super::value;
 
@@ -49,6 +49,9 @@ pub(crate) struct SandboxOptions {
     /// A secret that it can use, in the variable of its name or in another one; can be repeated
     #[arg(long, value_name = "NAME[=VARIABLE]")]
     secret: Vec<String>,
+    /// A volume of yours that it has, at this path, all of it or a folder of it; can be repeated
+    #[arg(long, value_name = "VOLUME:/PATH[:FOLDER]", value_parser = value::volume)]
+    volume: Vec<VolumeMount>,
     /// Bytes a second at most that its network carries, both ways together, such as `2m`
     #[arg(long, value_name = "SIZE", value_parser = value::size_bytes)]
     net_bandwidth: Option<u64>,
@@ -77,6 +80,7 @@ impl SandboxOptions {
             deny: self.deny,
             join: self.join,
             secrets: self.secret,
+            volumes: self.volume,
             network_limits: NetworkLimits {
                 connections: self.net_connections,
                 bytes_per_second: self.net_bandwidth,

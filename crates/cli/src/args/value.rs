@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use infield_domain::volume::WantedVolume;
 use infield_domain::{Error, Result};
+use infield_rest::wire::VolumeMount;
 
 #[cfg(test)]
 mod tests;
@@ -50,6 +52,16 @@ fn scaled(text: &str, units: &[(&str, f64)]) -> Option<u64> {
     let value = number.parse::<f64>().ok()? * factor;
     // 2^53: beyond it a float no longer holds every whole number.
     (value.is_finite() && value < 9_007_199_254_740_992.0).then_some(value.round() as u64)
+}
+
+/// Reads a volume with its place, as `VOLUME:/PATH` or `VOLUME:/PATH:FOLDER`.
+pub(crate) fn volume(text: &str) -> std::result::Result<VolumeMount, String> {
+    let wish: WantedVolume = text.parse().map_err(|error: Error| match error.hint() {
+        Some(hint) => format!("{}; {hint}", error.message()),
+        None => error.message().to_owned(),
+    })?;
+    let (path, subpath) = (wish.path.into(), wish.subpath.map(Into::into));
+    Ok(VolumeMount { volume: wish.volume, path, subpath })
 }
 
 /// Splits `KEY=VALUE`.

@@ -28,7 +28,7 @@ pub(crate) struct Request {
 enum Content {
     Nothing,
     Json(Bytes),
-    Stream(ByteStream),
+    Stream(&'static str, ByteStream),
 }
 
 impl Request {
@@ -61,7 +61,16 @@ impl Request {
     /// A `PUT` of bytes that come bit by bit. It can be sent only once: see
     /// [`super::Client::greet`].
     pub(crate) fn put(target: impl Into<String>, content: ByteStream) -> Self {
-        Self::new(Method::PUT, target, Content::Stream(content))
+        Self::new(Method::PUT, target, Content::Stream("application/octet-stream", content))
+    }
+
+    /// A `POST` of bytes of some type that come bit by bit; sent only once, too.
+    pub(crate) fn post_stream(
+        target: impl Into<String>,
+        media_type: &'static str,
+        content: ByteStream,
+    ) -> Self {
+        Self::new(Method::POST, target, Content::Stream(media_type, content))
     }
 
     fn new(method: Method, target: impl Into<String>, content: Content) -> Self {
@@ -121,7 +130,7 @@ impl Request {
         let content = match &self.content {
             Content::Nothing => Content::Nothing,
             Content::Json(json) => Content::Json(json.clone()),
-            Content::Stream(_) => return None,
+            Content::Stream(..) => return None,
         };
         Some(Self {
             method: self.method.clone(),
@@ -140,7 +149,7 @@ impl Request {
                 Some("application/json"),
                 Full::new(json).map_err(|never| match never {}).boxed_unsync(),
             ),
-            Content::Stream(stream) => (Some("application/octet-stream"), streamed(stream)),
+            Content::Stream(media_type, stream) => (Some(media_type), streamed(stream)),
         };
         let mut request = http::Request::new(body);
         *request.method_mut() = self.method;

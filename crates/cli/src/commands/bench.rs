@@ -4,6 +4,7 @@
 //! of the machine then falls on all of it alike. The daemon is measured as clients meet it, over
 //! its socket; nothing is warmed beyond one round that does not count.
 
+pub(crate) mod api;
 mod crowd;
 mod host;
 mod measure;
@@ -68,13 +69,16 @@ pub(crate) struct BenchArgs {
 
 #[derive(Debug, Subcommand)]
 enum Part {
+    Api(api::ApiArgs),
     Net(net::NetArgs),
 }
 
 /// Measures, and shows the figures.
 pub(crate) fn run(global: &Global, args: BenchArgs) -> Result<ExitCode> {
-    if let Some(Part::Net(args)) = &args.part {
-        return net::run(global, args);
+    match &args.part {
+        Some(Part::Api(args)) => return api::run(global, args),
+        Some(Part::Net(args)) => return net::run(global, args),
+        None => {}
     }
     if args.rounds == 0 {
         return Err(Error::invalid("no round gives no figure").with_hint("say `--rounds 50`"));
@@ -137,9 +141,16 @@ async fn take_turns(bench: &mut Bench, rounds: u32, report: &mut Report) -> Resu
             }
         }
     }
-    report.latencies = series.iter().map(|(subject, samples)| samples.row(*subject)).collect();
-    report.compare();
+    report.take(&series);
     Ok(())
+}
+
+/// Letters that nobody guesses.
+fn random() -> Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|source| Error::internal("there is no randomness").with_source(source))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Shows how far it is, where a person looks on.

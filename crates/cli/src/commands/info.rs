@@ -36,6 +36,12 @@ pub(crate) async fn run(client: &Client, args: InfoArgs) -> Result<()> {
     if let Some(at) = found.deadlines.stops_at {
         table.pair("stops", format!("{}, unless it works until then", output::moment(at)));
     }
+    if let Some(at) = found.deadlines.pauses_at {
+        table.pair("is paused", format!("{}, unless it works until then", output::moment(at)));
+    }
+    if let Some(at) = found.deadlines.archived_at {
+        table.pair("is archived", output::moment(at));
+    }
     if let Some(at) = found.deadlines.deleted_at {
         table.pair("is deleted", output::moment(at));
     }
@@ -84,6 +90,10 @@ fn lines(sandbox: &Sandbox) -> Table {
     if !sandbox.secrets.is_empty() {
         let pairs: Vec<_> = sandbox.secrets.iter().map(|(v, s)| format!("{s} as {v}")).collect();
         table.pair("secrets", pairs.join(", "));
+    }
+    for mount in &sandbox.volumes {
+        let subpath = mount.subpath.as_ref().map_or(String::new(), |path| format!(":{path}"));
+        table.pair("volume", format!("{}:{}{subpath}", mount.volume, mount.path));
     }
     table.pair("carries", describe_network_limits(sandbox));
     table.pair("owner", sandbox.owner.clone());

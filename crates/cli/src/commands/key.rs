@@ -43,6 +43,9 @@ struct CreateArgs {
     /// Owner of what is made with it; the name by default
     #[arg(long, value_name = "OWNER")]
     owner: Option<String>,
+    /// Organization that owns what is made with it; `infield org create` makes one
+    #[arg(long, value_name = "NAME", conflicts_with = "owner")]
+    org: Option<String>,
     /// What it may do: read, manage, execute, images or admin; everything but admin by default
     #[arg(short, long, value_name = "PERMISSION", value_delimiter = ',', value_parser = permission)]
     permission: Vec<Permission>,
@@ -78,6 +81,7 @@ async fn create(client: &Client, args: CreateArgs) -> Result<()> {
     let request = CreateKey {
         name: args.name,
         owner: args.owner,
+        organization: args.org,
         permissions: (!args.permission.is_empty()).then_some(args.permission),
         sees_all: args.sees_all,
         expires_at: args.expires.map(|after| output::now_ms().saturating_add(after)),

@@ -125,11 +125,20 @@ fn bind_unix(directory: &OwnedFd) -> io::Result<UnixListener> {
     let before = rustix::process::umask(Mode::from_raw_mode(0o177));
     let bound = UnixListener::bind(socket_path(directory));
     rustix::process::umask(before);
-    bound
+    bound.and_then(widened)
+}
+
+/// Lets as many connections wait as the kernel does, `net.core.somaxconn` at most. With the 128 of
+/// the standard library, the rest of two hundred at once try again after a second.
+pub(super) fn widened<L: AsFd>(listener: L) -> io::Result<L> {
+    const WAITING: i32 = 4_096;
+    // listen(2) may be said again, and then changes the bound.
+    rustix::net::listen(&listener, WAITING)?;
+    Ok(listener)
 }
 
 fn bind_tcp(address: std::net::SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).map_err(|error| {
+    TcpListener::bind(address).and_then(widened).map_err(|error| {
         let kind = match error.kind() {
             io::ErrorKind::AddrInUse => Error::conflict,
             _ => Error::unavailable,

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use infield_domain::preview::{Origin, Scheme};
 use infield_domain::{Error, Result};
 
+use super::keeper::widened;
+
 /// A variable that says the same as the option, for a daemon in the background.
 pub(crate) const PREVIEW: &str = "INFIELD_PREVIEW";
 
@@ -49,11 +51,13 @@ impl Previewing {
             Some(SocketAddr::new(http.ip(), port))
         });
         let bound = match (self.listen, beside) {
-            (Some(asked), _) => Some(TcpListener::bind(asked).map_err(|error| {
-                Error::unavailable(format!("cannot listen on `{asked}` for previews: {error}"))
-                    .with_hint("choose another `--preview ADDR:PORT`")
-            })?),
-            (None, Some(beside)) => match TcpListener::bind(beside) {
+            (Some(asked), _) => {
+                Some(TcpListener::bind(asked).and_then(widened).map_err(|error| {
+                    Error::unavailable(format!("cannot listen on `{asked}` for previews: {error}"))
+                        .with_hint("choose another `--preview ADDR:PORT`")
+                })?)
+            }
+            (None, Some(beside)) => match TcpListener::bind(beside).and_then(widened) {
                 Ok(bound) => Some(bound),
                 Err(error) => {
                     tracing::warn!(%error, %beside, "no previews: choose `--preview ADDR:PORT`");

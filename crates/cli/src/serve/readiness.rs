@@ -192,6 +192,7 @@ fn spec() -> Result<Spec> {
         network: Policy::None,
         networks: Default::default(),
         secrets: Vec::new(),
+        volumes: Vec::new(),
         previews: infield_domain::preview::Previews::default(),
         allowance: Allowance::DEFAULT,
         require: Vec::new(),

@@ -15,6 +15,8 @@ const CREATE_LIMIT: Duration = Duration::from_secs(30);
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// To stop one; its layer is saved.
 const STOP_LIMIT: Duration = Duration::from_secs(120);
+/// To hold one, or to let it go on.
+const PAUSE_LIMIT: Duration = Duration::from_secs(10);
 /// To remove one.
 const DELETE_LIMIT: Duration = Duration::from_secs(10);
 /// Between two tries to remove one.
@@ -26,6 +28,10 @@ const PAUSES: [Duration; 3] =
 /// What came of a movement.
 pub(crate) enum Performed {
     Ready(Running),
+    Held,
+    NotHeld(Error),
+    Resumed,
+    NotResumed(Error),
     Halted,
     Gone,
     Failed(Error),
@@ -55,6 +61,8 @@ pub(crate) fn movement(
                 bring_up(&engine, &sandbox, First::Yes).await
             }
             State::Starting => bring_up(&engine, &sandbox, First::No).await,
+            State::Pausing => hold(&engine, &sandbox).await,
+            State::Resuming => resume(&engine, &sandbox).await,
             State::Stopping => {
                 let call = || engine.provider().stop(&sandbox.id, &sandbox.spec);
                 match repeated(STOP_LIMIT, "stopping", call).await {
@@ -63,7 +71,12 @@ pub(crate) fn movement(
                 }
             }
             State::Deleting => remove(&engine, &sandbox).await,
-            State::Running | State::Stopped | State::Failed | State::Deleted => {
+            State::Running
+            | State::Paused
+            | State::Stopped
+            | State::Archived
+            | State::Failed
+            | State::Deleted => {
                 Performed::Failed(Error::internal("a resting sandbox has no movement"))
             }
         }
@@ -112,6 +125,39 @@ async fn bring_up(engine: &Engine, sandbox: &Sandbox, first: First) -> Performed
     let words: Vec<_> = missing.iter().map(|control| control.as_str()).collect();
     let error = Error::unsupported(format!("nothing here enforces `{}`", words.join("`, `")));
     Performed::Failed(error.with_hint("see `infield doctor` for the mend, or require less"))
+}
+
+async fn hold(engine: &Engine, sandbox: &Sandbox) -> Performed {
+    let call = || engine.provider().pause(&sandbox.id);
+    let Err(error) = repeated(PAUSE_LIMIT, "pausing", call).await else { return Performed::Held };
+    // Nobody knows how far it came; one that is called running has to run.
+    let call = || engine.provider().resume(&sandbox.id);
+    if let Err(error) = repeated(PAUSE_LIMIT, "resuming", call).await {
+        tracing::warn!(id = %sandbox.id, %error, "a sandbox that was not paused may be held");
+    }
+    Performed::NotHeld(error)
+}
+
+/// What it may reach is in force before it goes on, also when the network process is a new one.
+async fn resume(engine: &Engine, sandbox: &Sandbox) -> Performed {
+    let (provider, id) = (engine.provider(), &sandbox.id);
+    let before = engine.registry().by_id(id).map_or_else(Default::default, |seat| seat.moved.get());
+    let resumed = async {
+        let terms = sandbox.terms(before);
+        repeated(PAUSE_LIMIT, "resuming", || provider.set_network(id, &terms)).await?;
+        repeated(PAUSE_LIMIT, "resuming", || provider.resume(id)).await?;
+        if sandbox.spec.secrets.is_empty() {
+            return Ok(());
+        }
+        let given = engine.still_given(&sandbox.spec.secrets).await?;
+        repeated(PAUSE_LIMIT, "resuming", || provider.set_secrets(id, &given)).await
+    };
+    let Err(error) = resumed.await else { return Performed::Resumed };
+    // A resumption whose policy cannot be applied is none.
+    if let Err(error) = repeated(PAUSE_LIMIT, "pausing", || provider.pause(id)).await {
+        tracing::warn!(%id, %error, "a sandbox that was not resumed may go on");
+    }
+    Performed::NotResumed(error)
 }
 
 async fn remove(engine: &Engine, sandbox: &Sandbox) -> Performed {

@@ -1,10 +1,12 @@
 //! What a sandbox has been asked to do next: a pure policy over the state and what is queued.
 //!
 //! ```text
-//! wish    | ends up running     ends up at rest      ends up gone
-//! start   | done, or joined     queued               refused
-//! stop    | queued              done, or joined      refused
-//! delete  | first, drops others first, drops others  joined
+//! wish    | ends up running     paused          at rest         archived        gone
+//! start   | done, or joined     queued          queued          queued          refused
+//! pause   | queued              done, or joined unfit           unfit           refused
+//! stop    | queued              queued          done, or joined unfit           refused
+//! archive | unfit               unfit           queued          done, or joined refused
+//! delete  | first, drops others, wherever it ends up                            joined
 //! ```
 //!
 //! "Ends up" is where the last queued wish leads, or the present movement when none is queued.
@@ -20,7 +22,9 @@ pub(crate) const LONGEST: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
     Start,
+    Pause,
     Stop(Cause),
+    Archive,
     Delete(Cause),
 }
 
@@ -29,15 +33,35 @@ impl Wish {
     pub(crate) fn into_event(self) -> Event {
         match self {
             Self::Start => Event::Start,
+            Self::Pause => Event::Pause,
             Self::Stop(cause) => Event::Stop(cause),
+            Self::Archive => Event::Archive,
             Self::Delete(cause) => Event::Delete(cause),
         }
+    }
+
+    /// The word of it in the audit trail.
+    pub(crate) fn action(&self) -> &'static str {
+        match self {
+            Self::Start => "sandbox.start",
+            Self::Pause => "sandbox.pause",
+            Self::Stop(_) => "sandbox.stop",
+            Self::Archive => "sandbox.archive",
+            Self::Delete(_) => "sandbox.delete",
+        }
+    }
+
+    /// Whether it is for a sandbox that nobody works in.
+    pub(crate) fn needs_idleness(&self) -> bool {
+        matches!(self, Self::Pause | Self::Stop(_))
     }
 
     fn goal(&self) -> Goal {
         match self {
             Self::Start => Goal::Running,
+            Self::Pause => Goal::Paused,
             Self::Stop(_) => Goal::Rest,
+            Self::Archive => Goal::Archived,
             Self::Delete(_) => Goal::Gone,
         }
     }
@@ -47,7 +71,9 @@ impl Wish {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Goal {
     Running,
+    Paused,
     Rest,
+    Archived,
     Gone,
 }
 
@@ -66,6 +92,8 @@ pub(crate) enum Verdict {
     First,
     /// The sandbox is going away.
     Refused,
+    /// There is no way from where it ends up.
+    Unfit,
     /// Too much is queued.
     Full,
 }
@@ -73,8 +101,10 @@ pub(crate) enum Verdict {
 /// Decides on a wish.
 pub(crate) fn accept(state: State, last: Option<&Wish>, queued: usize, wish: &Wish) -> Verdict {
     let standing = match state {
-        State::Creating | State::Starting | State::Running => Goal::Running,
+        State::Creating | State::Starting | State::Running | State::Resuming => Goal::Running,
+        State::Pausing | State::Paused => Goal::Paused,
         State::Stopping | State::Stopped | State::Failed => Goal::Rest,
+        State::Archived => Goal::Archived,
         State::Deleting | State::Deleted => Goal::Gone,
     };
     let end = last.map_or(standing, Wish::goal);
@@ -86,12 +116,14 @@ pub(crate) fn accept(state: State, last: Option<&Wish>, queued: usize, wish: &Wi
         };
     }
     match (end, wish.goal()) {
-        (Goal::Gone, Goal::Running | Goal::Rest | Goal::Gone) => Verdict::Refused,
-        (Goal::Running | Goal::Rest, Goal::Gone) => Verdict::First,
-        (Goal::Running | Goal::Rest, Goal::Running | Goal::Rest) if queued >= LONGEST => {
-            Verdict::Full
-        }
-        (Goal::Running | Goal::Rest, Goal::Running | Goal::Rest) => Verdict::Queued,
+        (Goal::Gone, _) => Verdict::Refused,
+        (_, Goal::Gone) => Verdict::First,
+        (Goal::Running | Goal::Paused, Goal::Archived)
+        | (Goal::Rest | Goal::Archived, Goal::Paused)
+        | (Goal::Archived, Goal::Rest) => Verdict::Unfit,
+        (Goal::Rest, Goal::Archived) if last.is_none() && state == State::Failed => Verdict::Unfit,
+        _ if queued >= LONGEST => Verdict::Full,
+        _ => Verdict::Queued,
     }
 }
 
@@ -112,6 +144,8 @@ pub(crate) enum Pushed<R> {
     Done(R),
     /// These get no turn: the sandbox is going away.
     Refused(Vec<R>),
+    /// There is no way to it from where the sandbox ends up.
+    Unfit(R),
     /// There is no room.
     Full(R),
 }
@@ -143,6 +177,7 @@ impl<R> Queue<R> {
                 Pushed::Refused(others)
             }
             Verdict::Refused => Pushed::Refused(vec![waiter]),
+            Verdict::Unfit => Pushed::Unfit(waiter),
             Verdict::Full => Pushed::Full(waiter),
         }
     }

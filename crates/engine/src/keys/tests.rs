@@ -5,6 +5,7 @@ fn create(name: &str) -> CreateKey {
     CreateKey {
         name: name.to_owned(),
         owner: None,
+        organization: None,
         permissions: vec![Permission::Read, Permission::Execute],
         sees_all: false,
         expires_at: None,

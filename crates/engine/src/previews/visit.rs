@@ -94,12 +94,14 @@ impl PreviewPass {
             let (name, state) = (&sandbox.spec.name, sandbox.state.as_str());
             let error = Error::conflict(format!("the sandbox `{name}` is {state}"));
             return Err(match sandbox.state {
-                State::Stopped | State::Failed => {
+                State::Paused | State::Stopped | State::Archived | State::Failed => {
                     error.with_hint(format!("start it with `infield start {name}`"))
                 }
                 State::Creating
                 | State::Starting
                 | State::Running
+                | State::Pausing
+                | State::Resuming
                 | State::Stopping
                 | State::Deleting
                 | State::Deleted => error.with_hint("try again in a moment"),

@@ -67,9 +67,14 @@ impl Scene {
                 Operation::SetNetwork => {
                     engine.set_network(&who, "web", Choice::of(Policy::Public)).await
                 }
-                Operation::Inventory | Operation::Usage | Operation::SetSecrets => {
-                    engine.get_sandbox(&who, "web").await
-                }
+                Operation::Pause => engine.pause_sandbox(&who, "web").await,
+                Operation::Resume => engine.start_sandbox(&who, "web").await,
+                Operation::Inventory
+                | Operation::Usage
+                | Operation::Resize
+                | Operation::SetSecrets
+                | Operation::MakeVolume
+                | Operation::RemoveVolume => engine.get_sandbox(&who, "web").await,
             }
         });
         daemon.run(eventually(SOON, "the provider works", || {
@@ -346,7 +351,8 @@ fn the_table_of_beginnings_holds() {
     let found = || {
         let enforcement = Enforcement::default();
         [
-            Some(Found::Running(Running { enforcement })),
+            Some(Found::Running(Running { enforcement: enforcement.clone() })),
+            Some(Found::Paused(Running { enforcement })),
             Some(Found::Layer(None)),
             Some(Found::Remains),
             None,
@@ -356,6 +362,10 @@ fn the_table_of_beginnings_holds() {
         State::Creating,
         State::Starting,
         State::Running,
+        State::Pausing,
+        State::Paused,
+        State::Resuming,
+        State::Archived,
         State::Stopping,
         State::Stopped,
         State::Failed,
@@ -369,5 +379,46 @@ fn the_table_of_beginnings_holds() {
             let creates = state == State::Creating;
             assert!(!creates || begin.event.is_some(), "a creation never goes on: {found:?}");
         }
+    }
+}
+
+#[test]
+fn a_paused_sandbox_outlives_the_daemon_as_it_is() {
+    let scene = Scene::new();
+    let (daemon, made) = scene.with_sandbox(named("web"));
+    daemon.run(daemon.engine.pause_sandbox(&scene.who, "web")).expect("paused");
+    daemon.kill();
+    let daemon = scene.daemon();
+    assert_eq!(scene.state(&daemon).state, State::Paused);
+    assert!(matches!(scene.provider.found(&made.id), Some(Found::Paused(_))));
+    daemon.kill();
+    // Somebody let it go on behind our back.
+    let enforcement = Enforcement::default();
+    scene.provider.plant(&made.id, Found::Running(Running { enforcement }));
+    let daemon = scene.daemon();
+    let seat = daemon.engine.registry().by_id(&made.id).expect("there");
+    let held = daemon.run(seat.wait_for(|state| state == State::Paused, SOON));
+    assert_eq!(held.state, State::Paused);
+    assert!(matches!(scene.provider.found(&made.id), Some(Found::Paused(_))), "held again");
+    let started = daemon.run(daemon.engine.start_sandbox(&scene.who, "web")).expect("goes on");
+    assert_eq!(started.state, State::Running);
+}
+
+#[test]
+fn killed_while_pausing_and_while_resuming() {
+    for (operation, expected) in
+        [(Operation::Pause, State::Paused), (Operation::Resume, State::Running)]
+    {
+        let scene = Scene::new();
+        let (daemon, made) = scene.with_sandbox(named("web"));
+        if operation == Operation::Resume {
+            daemon.run(daemon.engine.pause_sandbox(&scene.who, "web")).expect("paused");
+        }
+        scene.kill_during(daemon, operation);
+        let daemon = scene.daemon();
+        let seat = daemon.engine.registry().by_id(&made.id).expect("there");
+        let rests = |state| matches!(state, State::Paused | State::Running);
+        let found = daemon.run(seat.wait_for(rests, SOON));
+        assert_eq!(found.state, expected, "{operation:?}");
     }
 }

@@ -4,8 +4,8 @@ use infield_domain::{Kind, Permission};
 use infield_testkit::Operation;
 
 use super::*;
-use crate::ListAudit;
 use crate::testing::{fixture, named};
+use crate::{ListAudit, ListSandboxes};
 
 fn page(limit: u32, cursor: Option<String>) -> ListSandboxes {
     ListSandboxes { states: Vec::new(), labels: BTreeMap::new(), limit, cursor }
@@ -48,9 +48,29 @@ async fn a_taken_name_is_a_conflict_that_names_its_sandbox() {
     let error = f.engine.create_sandbox(&f.who, named("web")).await.expect_err("taken");
     assert_eq!(error.kind(), Kind::Conflict);
     assert!(error.message().contains(first.id.as_str()), "{error}");
-    let stranger = guest("mallory", &Permission::ALL);
-    let error = f.engine.create_sandbox(&stranger, named("web")).await.expect_err("taken");
-    assert!(!error.message().contains(first.id.as_str()), "{error}");
+}
+
+#[tokio::test]
+async fn owners_do_not_keep_each_other_out_of_a_name() {
+    let f = fixture().await;
+    let (mallory, bob) = (guest("mallory", &Permission::ALL), guest("bob", &Permission::ALL));
+    let theirs = f.engine.create_sandbox(&mallory, named("web")).await.expect("free for them");
+    let other = f.engine.create_sandbox(&bob, named("web")).await.expect("and for them");
+    for (who, own) in [(&mallory, &theirs), (&bob, &other)] {
+        let found = f.engine.get_sandbox(who, "web").await.expect("their own");
+        assert_eq!(found.id, own.id);
+    }
+    // Who sees both takes no third one, and says which is meant.
+    let error = f.engine.create_sandbox(&f.who, named("web")).await.expect_err("taken");
+    assert_eq!(error.kind(), Kind::Conflict);
+    let error = f.engine.get_sandbox(&f.who, "web").await.expect_err("two have it");
+    assert_eq!(error.kind(), Kind::Conflict);
+    let hint = error.hint().expect("a hint");
+    assert!(hint.contains(theirs.id.as_str()) && hint.contains(other.id.as_str()), "{hint}");
+    f.engine.delete_sandbox(&bob, "web").await.expect("deleted");
+    assert_eq!(f.engine.get_sandbox(&f.who, "web").await.expect("one is left").id, theirs.id);
+    let again = f.engine.create_sandbox(&bob, named("web")).await.expect("free again");
+    assert_ne!(again.id, other.id);
 }
 
 #[tokio::test]

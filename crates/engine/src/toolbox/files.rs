@@ -47,7 +47,7 @@ impl Engine {
         range: Range,
     ) -> Result<FileContent> {
         let inside = self.enter(who, Permission::Read, sandbox).await?;
-        let (entry, content) = inside.guest.read(&inside.path(path)?, range).await?;
+        let (entry, content) = inside.files.read(&inside.path(path)?, range).await?;
         Ok(FileContent { entry, content: inside.hold(content) })
     }
 
@@ -63,7 +63,7 @@ impl Engine {
         let result = async {
             let inside = self.enter(who, Permission::Execute, sandbox).await?;
             let write = Write { path: inside.path(&write.path)?, ..write };
-            inside.guest.write(write, content).await
+            inside.files.write(write, content).await
         };
         self.noted_inside(who, ("file.write", sandbox, path.as_str()), result.await)
     }
@@ -74,7 +74,7 @@ impl Engine {
         let result = async {
             let inside = self.enter(who, Permission::Execute, sandbox).await?;
             let edit = Edit { path: inside.path(&edit.path)?, ..edit };
-            inside.guest.edit(edit).await
+            inside.files.edit(edit).await
         };
         self.noted_inside(who, ("file.edit", sandbox, path.as_str()), result.await)
     }
@@ -92,7 +92,7 @@ impl Engine {
             depth: list.depth.clamp(1, DEEPEST),
             limit: list.limit.clamp(1, MOST_LISTED),
         };
-        inside.guest.list(list).await
+        inside.files.list(list).await
     }
 
     /// What is at a path. Needs `read`.
@@ -103,7 +103,7 @@ impl Engine {
         path: &GuestPath,
     ) -> Result<FileEntry> {
         let inside = self.enter(who, Permission::Read, sandbox).await?;
-        inside.guest.stat(&inside.path(path)?).await
+        inside.files.stat(&inside.path(path)?).await
     }
 
     /// Removes a file or a folder. Needs `execute`.
@@ -116,7 +116,7 @@ impl Engine {
         let result = async {
             let inside = self.enter(who, Permission::Execute, sandbox).await?;
             let what = if delete.recursive { Removal::Tree } else { Removal::One };
-            inside.guest.remove(&inside.path(&delete.path)?, what).await
+            inside.files.remove(&inside.path(&delete.path)?, what).await
         };
         self.noted_inside(who, ("file.delete", sandbox, delete.path.as_str()), result.await)
     }
@@ -126,7 +126,7 @@ impl Engine {
         let detail = format!("{} to {}", files.from, files.to);
         let result = async {
             let inside = self.enter(who, Permission::Execute, sandbox).await?;
-            inside.guest.rename(&inside.path(&files.from)?, &inside.path(&files.to)?).await
+            inside.files.rename(&inside.path(&files.from)?, &inside.path(&files.to)?).await
         };
         self.noted_inside(who, ("file.move", sandbox, &detail), result.await)
     }
@@ -140,7 +140,7 @@ impl Engine {
     ) -> Result<()> {
         let result = async {
             let inside = self.enter(who, Permission::Execute, sandbox).await?;
-            inside.guest.make_directory(&inside.path(path)?).await
+            inside.files.make_directory(&inside.path(path)?).await
         };
         self.noted_inside(who, ("file.mkdir", sandbox, path.as_str()), result.await)
     }
@@ -155,7 +155,7 @@ impl Engine {
         let inside = self.enter(who, Permission::Read, sandbox).await?;
         let path = inside.path(&search.path)?;
         let limit = search.limit.clamp(1, MOST_LISTED);
-        inside.guest.search(Search { path, limit, ..search }).await
+        inside.files.search(Search { path, limit, ..search }).await
     }
 
     /// A tree as a tar stream, which is foreign: whoever unpacks it checks it. Needs `read`.
@@ -166,7 +166,7 @@ impl Engine {
         path: &GuestPath,
     ) -> Result<ByteStream> {
         let inside = self.enter(who, Permission::Read, sandbox).await?;
-        let archive = inside.guest.archive_out(&inside.path(path)?).await?;
+        let archive = inside.files.archive_out(&inside.path(path)?).await?;
         Ok(inside.hold(archive))
     }
 
@@ -180,7 +180,7 @@ impl Engine {
     ) -> Result<u64> {
         let result = async {
             let inside = self.enter(who, Permission::Execute, sandbox).await?;
-            inside.guest.archive_in(&inside.path(path)?, archive).await
+            inside.files.archive_in(&inside.path(path)?, archive).await
         };
         self.noted_inside(who, ("file.upload", sandbox, path.as_str()), result.await)
     }

@@ -12,14 +12,14 @@ use crate::gate::clipped;
 use crate::inside::Inside;
 use crate::run::{Program, Start};
 pub(crate) use crate::toolbox::git::remote::check as check_remote;
-use crate::toolbox::git::remote::without_credentials;
+pub(super) use crate::toolbox::git::remote::without_credentials;
 use crate::{
     Collect, CommandLine, Engine, HIGHEST_MAX_CHARS, Outcome, RunOptions, Shown, Target, TimeLimit,
     refused_sentence,
 };
 
 /// Transports that git may use at all; `ext` and others run programs of the remote's choice.
-const ENVIRONMENT: &[(&str, &str)] = &[
+pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
     ("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh"),
     ("GIT_TERMINAL_PROMPT", "0"),
     ("GIT_PAGER", "cat"),
@@ -30,7 +30,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 /// Everything inside a sandbox is of one trust, whichever of its users owns a folder; and a
 /// commit without an author shall fail rather than make one up of the host name.
-const SETTINGS: [&str; 4] =
+pub(super) const SETTINGS: [&str; 4] =
     ["safe.directory=*", "user.useConfigOnly=true", "color.ui=false", "core.quotePath=false"];
 /// The author of commits where nobody is configured.
 const DEFAULT_IDENTITY: [&str; 2] = ["user.name=infield", "user.email=infield@localhost"];
@@ -409,7 +409,7 @@ impl Line {
 }
 
 /// A name that git cannot take for an option.
-fn named(name: &str) -> Result<&str> {
+pub(super) fn named(name: &str) -> Result<&str> {
     if name.is_empty() || name.starts_with('-') || name.chars().any(char::is_control) {
         let shown = clipped(name);
         return Err(Error::invalid(format!("`{shown}` cannot be a name in git"))

@@ -34,7 +34,7 @@ pub(super) fn clone_trees(materials: &mut Materials) -> Done {
     if let Some(layer) = &mut materials.layer {
         clone_source(layer, sealed).during("clone the disk layer")?;
     }
-    Ok(())
+    super::volumes::clone_folders(materials)
 }
 
 fn clone_source(source: &mut Source, flags: u64) -> io::Result<()> {
@@ -288,20 +288,20 @@ fn clone_of(path: impl rustix::path::Arg, flags: OpenTreeFlags) -> io::Result<Ow
     Ok(rustix::mount::open_tree(CWD, path, all)?)
 }
 
-fn set_flags(mount: BorrowedFd<'_>, depth: Depth, flags: u64) -> io::Result<()> {
+pub(super) fn set_flags(mount: BorrowedFd<'_>, depth: Depth, flags: u64) -> io::Result<()> {
     if flags == 0 {
         return Ok(());
     }
     sys::mount_setattr(mount, c"", depth, MountAttributes { set: flags, ..Default::default() })
 }
 
-fn attach(mount: BorrowedFd<'_>, target: BorrowedFd<'_>) -> io::Result<()> {
+pub(super) fn attach(mount: BorrowedFd<'_>, target: BorrowedFd<'_>) -> io::Result<()> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     Ok(rustix::mount::move_mount(mount, "", target, "", flags)?)
 }
 
 /// Opens a place of the stage without following a link.
-fn target(at: &str) -> io::Result<OwnedFd> {
+pub(super) fn target(at: &str) -> io::Result<OwnedFd> {
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     Ok(rustix::fs::openat2(CWD, at, flags, Mode::empty(), resolve)?)
@@ -315,6 +315,6 @@ fn optional_target(at: &str) -> io::Result<Option<OwnedFd>> {
     }
 }
 
-fn missing() -> io::Error {
+pub(super) fn missing() -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, "the launcher gave none")
 }

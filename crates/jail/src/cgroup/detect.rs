@@ -16,11 +16,14 @@ pub(crate) enum Controller {
     Cpu,
     /// Counts processor time, in old trees; in the unified tree the one before does.
     CpuCount,
+    /// Holds all processes, in old trees; every group of the unified tree can.
+    Freezer,
 }
 
 impl Controller {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Memory, Self::Pids, Self::Cpu, Self::CpuCount];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Memory, Self::Pids, Self::Cpu, Self::CpuCount, Self::Freezer];
 
     /// The kernel's word, which is our control's word too.
     pub(crate) fn as_str(self) -> &'static str {
@@ -29,6 +32,7 @@ impl Controller {
             Self::Pids => "pids",
             Self::Cpu => "cpu",
             Self::CpuCount => "cpuacct",
+            Self::Freezer => "freezer",
         }
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::request::{LayerPlace, Network};
+use crate::request::{LayerPlace, Network, VolumeLimits};
 
 fn honest() -> Start {
     Start {
@@ -16,6 +16,7 @@ fn honest() -> Start {
             open_files: 1_024,
         },
         network: Network::Loopback,
+        volumes: Vec::new(),
         require: vec!["memory".to_owned()],
     }
 }
@@ -61,6 +62,39 @@ fn numbers_have_bounds() {
     check(|start| start.require.push("luck".to_owned()), "`luck` is no control");
 }
 
+fn mount(path: &str, subpath: &str) -> Mount {
+    let volume = "vol-1".to_owned();
+    Mount { volume, path: path.to_owned(), subpath: subpath.to_owned() }
+}
+
+#[test]
+fn a_volume_goes_where_nothing_of_the_sandbox_is() {
+    check(|start| start.volumes = vec![mount("data", ""), mount("home/a/b", "users/a")], "");
+    for own in ["proc", "proc/1/root", "sys/fs", "dev", "dev/shm", "etc", "lib64/x", "tmp", "usr"] {
+        check(|start| start.volumes = vec![mount(own, "")], "a place of the sandbox's own");
+    }
+    for path in ["", "/", "/data", "a/../proc", "..", ".", "a//b", "a/", "a\0b", "a\nb"] {
+        check(|start| start.volumes = vec![mount(path, "")], "is no plain path");
+    }
+    for subpath in ["/", "/etc", "..", "a/../..", "a//b", "a/", "a\0b"] {
+        check(|start| start.volumes = vec![mount("data", subpath)], "is no plain path");
+    }
+    check(|start| start.volumes = vec![mount(&"a/".repeat(40), "")], "is no plain path");
+    let stranger = || Mount { volume: "../images".to_owned(), ..mount("data", "") };
+    check(|start| start.volumes = vec![stranger()], "is no volume id");
+}
+
+#[test]
+fn volumes_are_few_and_beside_each_other() {
+    check(|start| start.volumes = vec![mount("a", ""), mount("ab", "")], "");
+    for other in ["a", "a/b"] {
+        check(|start| start.volumes = vec![mount("a", ""), mount(other, "")], "within that of");
+        check(|start| start.volumes = vec![mount(other, ""), mount("a", "")], "within that of");
+    }
+    let many = || (0..17).map(|number| mount(&format!("m{number}"), "")).collect();
+    check(|start| start.volumes = many(), "`volumes` is 17");
+}
+
 #[test]
 fn the_host_image_cannot_be_replaced_or_removed() {
     for image in ["host", "..", "a/b", ".host"] {
@@ -85,6 +119,9 @@ fn every_request_with_a_name_checks_it() {
         Request::Watch { sandbox: bad() },
         Request::Measure { sandbox: bad() },
         Request::Inventory { only: Some(bad()) },
+        Request::MakeVolume { volume: bad(), limits: VolumeLimits { bytes: 1 << 30, inodes: 64 } },
+        Request::MeasureVolume { volume: bad() },
+        Request::RemoveVolume { volume: bad() },
     ] {
         assert!(request(&hostile).is_err(), "{hostile:?}");
     }

@@ -23,6 +23,7 @@ use crate::plan::{self, Shape};
 use crate::process;
 use crate::request::{Failure, FailureKind, Limits};
 use crate::sys::{self, Cloned};
+use crate::volumes::IN_THE_WAY;
 
 /// A first process on its way.
 pub(super) struct Born {
@@ -46,7 +47,14 @@ pub(super) enum Said {
 /// Reads the next thing that a first process said.
 pub(super) fn hear(channel: BorrowedFd<'_>) -> Said {
     let mut message = [0_u8; 2048];
-    match rustix::net::recv(channel, &mut message[..], RecvFlags::DONTWAIT) {
+    let mut receive = || rustix::net::recv(channel, &mut message[..], RecvFlags::DONTWAIT);
+    let received = match receive() {
+        // It ended without reading what it was sent, such as its socket. That is told once, and
+        // before what it said last.
+        Err(rustix::io::Errno::CONNRESET) => receive(),
+        received => received,
+    };
+    match received {
         Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Said::Nothing,
         Ok((_, count)) if message.get(..count) == Some(apply::READY) => Said::Ready,
         Ok((_, 0)) | Err(_) => Said::Failed(ended_early()),
@@ -66,6 +74,8 @@ pub(super) fn ended_early() -> Failure {
 fn step_failed(message: &[u8]) -> Failure {
     let (step, errno) = apply::trouble_from(message);
     match errno {
+        // It was put there by whoever asks.
+        0 if step.ends_with(IN_THE_WAY) => crate::failure::refused(step),
         0 => Failure { kind: FailureKind::Kernel, message: step, errno: None, hint: None },
         errno => crate::failure::kernel(&step, &std::io::Error::from_raw_os_error(errno)),
     }

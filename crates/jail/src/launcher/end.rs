@@ -33,7 +33,7 @@ impl Launcher {
         }
         if sandbox.record.layer == LayerPlace::Disk {
             self.kill(name);
-            return self.set_task(name, Task::Dying { number, layer: None });
+            return self.set_task(name, Task::Dying { number: Some(number) });
         }
         if let Err(failure) = self.begin_save(number, name) {
             self.fail(number, failure);
@@ -46,13 +46,15 @@ impl Launcher {
         let layer = self.memory_layer(name)?;
         if self.host.trees.kill_work(name) {
             self.freeze_agent(name)?;
+            // What was paused has its end or its halt ahead of everything else.
+            self.host.trees.resume(name)?;
             self.await_end_of_work(name);
             self.save(name, layer)?;
             self.set_task(name, Task::Saving { number });
             return Ok(());
         }
         self.kill(name);
-        self.set_task(name, Task::Dying { number, layer: Some(layer) });
+        self.set_task(name, Task::Leaving { number, layer });
         Ok(())
     }
 
@@ -111,7 +113,7 @@ impl Launcher {
         match (placed, running) {
             (Ok(()), Some(_)) => {
                 self.kill(name);
-                self.set_task(name, Task::Dying { number, layer: None });
+                self.set_task(name, Task::Dying { number: Some(number) });
             }
             (Ok(()), None) => self.stopped(Some(number), name, None),
             (Err(failure), None) => self.fail(number, failure),
@@ -252,8 +254,8 @@ impl Launcher {
         self.forget(running.pidfd.as_fd());
         let Some(sandbox) = self.sandboxes.get_mut(name) else { return };
         match sandbox.task.take() {
-            Some(Task::Dying { number, layer: None }) => self.stopped(Some(number), name, None),
-            Some(Task::Dying { number, layer: Some(layer) }) => match self.save(name, layer) {
+            Some(Task::Dying { number }) => self.stopped(number, name, None),
+            Some(Task::Leaving { number, layer }) => match self.save(name, layer) {
                 Ok(()) => self.set_task(name, Task::Saving { number }),
                 Err(failure) => {
                     self.fail(number, failure);
@@ -282,7 +284,10 @@ impl Launcher {
     pub(super) fn let_die(&mut self, name: &str) {
         self.kill(name);
         let runs = self.sandboxes.get(name).is_some_and(|sandbox| sandbox.running.is_some());
-        if !runs {
+        if runs {
+            // Whoever asks to start it again meanwhile must not be told that it runs.
+            self.set_task(name, Task::Dying { number: None });
+        } else {
             self.stopped(None, name, None);
         }
     }

@@ -40,6 +40,8 @@ pub(crate) struct Host {
     pub(crate) has_landlock: bool,
     /// Whether sandboxes can be wired, or why not.
     pub(crate) steering: Outcome<()>,
+    /// Whether volumes can be mounted, or why not.
+    pub(crate) mapping: Outcome<()>,
     /// The folder of the built-in image in `images/`, or why there is none.
     pub(crate) host_image: Outcome<String>,
     /// Ids for each sandbox; none without privilege.
@@ -77,6 +79,7 @@ impl Host {
             boot: crate::process::boot().at("read the boot id")?,
             has_landlock: apply::has_landlock(),
             steering: steering(ranges.as_ref(), &without),
+            mapping: super::volumes::mapping(&folders, settings.ids),
             home: settings.home.clone(),
             without,
             folders,
@@ -92,6 +95,11 @@ impl Host {
             host.folders = Folders::open(Path::new("/home"), &host.without)?;
         }
         Ok(host)
+    }
+
+    /// The folder of volumes, where a process without privilege must go by path.
+    pub(super) fn volumes_path(&self) -> PathBuf {
+        self.home.join(crate::folders::VOLUMES)
     }
 
     /// Which kind of ids sandboxes have.

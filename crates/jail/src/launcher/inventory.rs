@@ -15,10 +15,53 @@ use crate::folders;
 use crate::process;
 use crate::process::Ending;
 use crate::record::{Record, State};
-use crate::request::{Answer, Enforced, Found, ImageReport, PACKET_BYTES, Started};
+use crate::request::{Answer, Enforced, Found, ImageReport, PACKET_BYTES, Started, VolumeReport};
 
 /// Bytes of entries in one packet, with room for what is around them.
 const PART_BYTES: usize = PACKET_BYTES - 4_096;
+
+/// What one packet tells.
+#[derive(Default)]
+struct Part {
+    sandboxes: Vec<Found>,
+    images: Vec<ImageReport>,
+    volumes: Vec<VolumeReport>,
+}
+
+/// Whether another packet follows.
+#[derive(PartialEq, Eq)]
+enum Follows {
+    More,
+    Nothing,
+}
+
+impl Part {
+    fn into_answer(self, follows: Follows) -> Answer {
+        let Self { sandboxes, images, volumes } = self;
+        Answer::Inventory { sandboxes, images, volumes, more: follows == Follows::More }
+    }
+}
+
+/// All that is to be told, in as many packets as it takes.
+#[derive(Default)]
+struct Parts {
+    full: Vec<Part>,
+    last: Part,
+    used: usize,
+}
+
+impl Parts {
+    /// The packet in which this fits.
+    fn with_room_for(&mut self, entry: &impl serde::Serialize) -> &mut Part {
+        let bytes = postcard::to_stdvec(entry).map_or(0, |bytes| bytes.len());
+        if self.used + bytes > PART_BYTES {
+            self.full.push(std::mem::take(&mut self.last));
+            self.used = 0;
+        }
+        self.used += bytes;
+        &mut self.last
+    }
+}
 
 /// The words of a record as the daemon reads them.
 pub(super) fn enforced(record: &Record) -> Vec<Enforced> {
@@ -32,6 +75,7 @@ pub(super) fn enforced(record: &Record) -> Vec<Enforced> {
 impl Launcher {
     /// Takes over what an earlier launcher left, and clears what it left half done.
     pub(super) fn adopt(&mut self) {
+        self.adopt_volumes();
         let names = folders::names(self.host.folders.sandboxes.as_fd()).unwrap_or_default();
         let mut known = BTreeSet::new();
         for name in names.into_iter().filter(|name| check::is_sandbox_name(name)) {
@@ -111,6 +155,7 @@ impl Launcher {
         for pid in self.host.trees.processes(name) {
             process::kill(pid);
         }
+        drop(self.host.trees.resume(name));
     }
 
     fn read_record(&self, name: &str) -> Option<Record> {
@@ -141,6 +186,7 @@ impl Launcher {
                 open_files: 0,
             },
             network: crate::request::Network::Loopback,
+            volumes: Vec::new(),
             require: Vec::new(),
         };
         Record::fresh(&start, owner.unwrap_or(0))
@@ -148,36 +194,26 @@ impl Launcher {
 
     /// Tells the daemon all that there is, in as many packets as it takes.
     pub(super) fn inventory(&mut self, number: u64, only: Option<&str>) {
-        let mut parts: Vec<(Vec<Found>, Vec<ImageReport>)> = vec![Default::default()];
-        let mut room = PART_BYTES;
-        let mut fit = |parts: &mut Vec<(Vec<Found>, Vec<ImageReport>)>, bytes: usize| {
-            if bytes > room {
-                parts.push(Default::default());
-                room = PART_BYTES;
-            }
-            room = room.saturating_sub(bytes);
-        };
+        let mut parts = Parts::default();
         let wanted = |name: &&String| only.is_none_or(|only| only == name.as_str());
         for name in self.sandboxes.keys().filter(wanted) {
             if let Some(found) = self.found(name) {
-                fit(&mut parts, postcard::to_stdvec(&found).map_or(0, |bytes| bytes.len()));
-                if let Some(part) = parts.last_mut() {
-                    part.0.push(found);
-                }
+                parts.with_room_for(&found).sandboxes.push(found);
             }
         }
-        let images = if only.is_none() { self.image_reports() } else { Vec::new() };
-        for image in images {
-            fit(&mut parts, postcard::to_stdvec(&image).map_or(0, |bytes| bytes.len()));
-            if let Some(part) = parts.last_mut() {
-                part.1.push(image);
+        if only.is_none() {
+            for image in self.image_reports() {
+                parts.with_room_for(&image).images.push(image);
+            }
+            for volume in self.all_volumes() {
+                parts.with_room_for(&volume).volumes.push(volume);
             }
         }
-        let last = parts.len() - 1;
-        for (index, (sandboxes, images)) in parts.into_iter().enumerate() {
-            let answer = Answer::Inventory { sandboxes, images, more: index < last };
-            self.channel.send(number, answer, Vec::new());
+        let Parts { full, last, .. } = parts;
+        for part in full {
+            self.channel.send(number, part.into_answer(Follows::More), Vec::new());
         }
+        self.channel.send(number, last.into_answer(Follows::Nothing), Vec::new());
     }
 
     fn found(&self, name: &str) -> Option<Found> {
@@ -191,7 +227,9 @@ impl Launcher {
                 enforced: enforced(&sandbox.record),
                 limits: sandbox.record.limits,
                 network: sandbox.record.network,
+                volumes: self.volume_reports(&sandbox.record.volumes),
             }),
+            paused: running.is_some() && self.host.trees.is_paused(name),
             layer: folder.is_some_and(|folder| folders::exists(folder.as_fd(), "layer")),
             ended: match &sandbox.record.state {
                 State::Stopped { cause } => cause.clone(),

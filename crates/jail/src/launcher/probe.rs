@@ -22,6 +22,7 @@ impl Launcher {
         let mut checks = vec![self.privilege(), user_namespaces(), self.landlock()];
         checks.push(self.built_in_image());
         checks.push(self.steering());
+        checks.push(self.volumes());
         checks.extend(enforced.iter().filter_map(group));
         checks.push(self.one_write_kill());
         HostReport {
@@ -64,6 +65,25 @@ impl Launcher {
                 "network policies",
                 format!("by a proxy: {}", failure.message),
                 failure.hint.as_deref().unwrap_or("run `infield serve` as root"),
+            ),
+        }
+    }
+
+    fn volumes(&self) -> CheckReport {
+        match (&self.host.mapping, &self.host.ranges) {
+            (Ok(()), Some(_)) => good(
+                "volumes",
+                "owners are the same in every sandbox; sizes are sampled".to_owned(),
+            ),
+            (Ok(()), None) => weak(
+                "volumes",
+                "mounted with the one id that there is; sizes are sampled".to_owned(),
+                "run `infield serve` as root for files of several users",
+            ),
+            (Err(failure), _) => weak(
+                "volumes",
+                failure.message.clone(),
+                failure.hint.as_deref().unwrap_or("choose another `--home`"),
             ),
         }
     }

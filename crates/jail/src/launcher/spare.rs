@@ -72,6 +72,7 @@ impl Body {
     fn fits(&mut self, start: &Start) -> bool {
         start.image == HOST_IMAGE
             && start.layer == LayerPlace::Memory
+            && start.volumes.is_empty()
             && Kind::of(start) == self.kind
             && self.born.is_well()
     }
@@ -152,6 +153,7 @@ impl Host {
             trees: self.take_trees(HOST_IMAGE, range)?,
             layer: None,
             saved: None,
+            volumes: Vec::new(),
             groups: self.take_groups(BODY)?,
             hostname: None,
             program: self.program()?,
@@ -164,6 +166,7 @@ impl Host {
             layer: LayerShape::NewMemory,
             limits: &limits,
             ids: self.ids(),
+            volumes: &[],
         };
         let born = self.give_birth(&shape, (range, network), channel, &mut materials)?;
         let born = self.limited(born, BODY, &limits)?;

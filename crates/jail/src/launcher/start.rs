@@ -17,7 +17,7 @@ use crate::folders;
 use crate::network::{Namespace, Wires};
 use crate::plan::{ImageShape, LayerShape, Saved, Shape};
 use crate::process;
-use crate::record::{Process, Record, State};
+use crate::record::{Process, Record, State, volumes_of};
 use crate::request::{Answer, Failure, LayerPlace, Network, Start, Started};
 use crate::worker;
 
@@ -29,7 +29,11 @@ impl Launcher {
     pub(super) fn start(&mut self, number: u64, start: &Start) {
         let name = start.sandbox.as_str();
         if self.sandboxes.get(name).is_some_and(|sandbox| sandbox.running.is_some()) {
-            return self.watch(number, name);
+            // Whoever asks for a start means one that works.
+            return match self.host.trees.resume(name) {
+                Ok(()) => self.watch(number, name),
+                Err(failure) => self.fail(number, failure),
+            };
         }
         self.started_last.clone_from(&start.sandbox);
         let start = &Start { network: self.host.network(start.network), ..start.clone() };
@@ -70,7 +74,9 @@ impl Launcher {
             running.wires = running.wires.take().map(Wires::let_go).transpose()?.flatten();
         }
         let enforced = super::inventory::enforced(&sandbox.record);
-        Ok((Started { pid: running.pid, enforced, limits, network }, descriptors))
+        let (pid, volumes) = (running.pid, sandbox.record.volumes.clone());
+        let volumes = self.volume_reports(&volumes);
+        Ok((Started { pid, enforced, limits, network, volumes }, descriptors))
     }
 
     /// Checks what the host and the request demand, and makes folder and record of a new one.
@@ -92,6 +98,7 @@ impl Launcher {
             }
             record.limits = start.limits;
             record.network = start.network;
+            record.volumes = volumes_of(start);
             record.hostname.clone_from(&start.hostname);
             record.enforced = enforced;
             return Ok(());
@@ -236,6 +243,7 @@ impl Launcher {
             layer: LayerShape::of(start.layer, saved),
             limits: &start.limits,
             ids: self.host.ids(),
+            volumes: &start.volumes,
         };
         let (mut layer, mut saved) = (None, None);
         match (shape.layer, folder) {
@@ -261,6 +269,7 @@ impl Launcher {
             trees: self.host.take_trees(&start.image, range)?,
             layer,
             saved,
+            volumes: self.volume_folders(&start.volumes, range)?,
             groups: self.host.take_groups(name)?,
             hostname: Some(start.hostname.clone()),
             program: self.host.program()?,
@@ -383,5 +392,7 @@ impl Launcher {
             // sandbox that does not end.
             drop(process::signal(running.pidfd.as_fd(), Signal::KILL));
         }
+        // One that was held meets its end now, before it can do anything else.
+        drop(self.host.trees.resume(name));
     }
 }

@@ -1,8 +1,10 @@
 //! Real starts, in a launcher of its own process. They need root and say so when it is not there.
 
 mod jail;
+mod pause;
 mod proxied;
 mod spare;
+mod volumes;
 mod wired;
 
 use std::fs;
@@ -88,7 +90,7 @@ fn a_new_launcher_finds_what_runs_and_why_others_ended() {
     jail.kill_launcher();
     jail::kill(dead.pid);
     let mut jail = jail.again();
-    let (found, _) = jail.inventory();
+    let (found, ..) = jail.inventory();
     let alive_now = found.iter().find(|found| found.sandbox == "alive").expect("it is found");
     assert_eq!(alive_now.running.as_ref().map(|started| started.pid), Some(alive.pid));
     let dead_now = found.iter().find(|found| found.sandbox == "dead").expect("it is found");
@@ -103,7 +105,7 @@ fn a_start_that_the_host_cannot_hold_is_refused_and_leaves_nothing() {
     let start = Start { image: "absent".to_owned(), ..jail::start_of("none", LayerPlace::Memory) };
     let failure = jail.failure(Request::Start(start));
     assert_eq!(failure.kind, FailureKind::Kernel, "{failure:?}");
-    let (found, _) = jail.inventory();
+    let (found, ..) = jail.inventory();
     assert_eq!(found, []);
 }
 

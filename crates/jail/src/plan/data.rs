@@ -3,6 +3,7 @@
 use super::{Action, IdShape, ImageShape, LayerShape, Limited, Overlay, Shape, Step, flags};
 use crate::defence::{Defence, Without};
 use crate::host_image::RESOLVER;
+use crate::request::Mount;
 
 const NOSUID: u64 = libc::MOUNT_ATTR_NOSUID;
 const NODEV: u64 = libc::MOUNT_ATTR_NODEV;
@@ -217,11 +218,24 @@ pub(super) fn inside(without: &Without) -> Vec<Step> {
         .iter()
         .map(|(at, reason)| wall(Defence::ReadOnlyProc, Action::ReadOnly { at }, reason));
     steps.extend(read_only);
-    steps.extend([
+    steps
+}
+
+/// The volumes, after all that they must not cover.
+pub(super) fn volumes(shape: &Shape<'_>) -> Vec<Step> {
+    let mount = |(number, mount): (usize, &Mount)| {
+        let at = format!("root/{}", mount.path);
+        step(Action::Volume { number, at }, "the sandbox was asked for with it")
+    };
+    shape.volumes.iter().enumerate().map(mount).collect()
+}
+
+/// Into the root, which is whole.
+pub(super) fn entry() -> Vec<Step> {
+    vec![
         step(Action::EnterRoot, "pivot_root: chroot could be left"),
         wall(Defence::OldRoot, Action::DropOldRoot, "a covered root could be uncovered"),
-    ]);
-    steps
+    ]
 }
 
 /// What holds the program that comes next.

@@ -10,7 +10,7 @@ const LIMITS: Limits = Limits {
 };
 
 fn shape(image: ImageShape, layer: LayerShape, ids: IdShape) -> Shape<'static> {
-    Shape { image, layer, limits: &LIMITS, ids }
+    Shape { image, layer, limits: &LIMITS, ids, volumes: &[] }
 }
 
 fn check(name: &str, shape: &Shape<'_>) {
@@ -27,6 +27,16 @@ fn the_plans_are_as_reviewed() {
     check("host_memory", &shape(ImageShape::Host, LayerShape::NewMemory, IdShape::Range));
     check("imported_disk", &shape(ImageShape::Imported, LayerShape::NewDisk, IdShape::Range));
     check("imported_old_disk", &shape(ImageShape::Imported, LayerShape::OldDisk, IdShape::Range));
+    let volumes = [Mount {
+        volume: "vol-1".to_owned(),
+        path: "home/data".to_owned(),
+        subpath: "sets".to_owned(),
+    }];
+    let with_volume = Shape {
+        volumes: &volumes,
+        ..shape(ImageShape::Host, LayerShape::NewMemory, IdShape::Range)
+    };
+    check("host_volume", &with_volume);
     check("host_saved_single", &shape(ImageShape::Host, LayerShape::SavedMemory, IdShape::Single));
 }
 

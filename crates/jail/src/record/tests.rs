@@ -14,6 +14,7 @@ fn sample(state: State) -> Record {
             open_files: 1_024,
         },
         network: Network::Wired,
+        volumes: vec!["vol-1".to_owned(), "vol-2".to_owned()],
         range: 1_073_872_896,
         enforced: vec![("memory".to_owned(), "cgroup_v1".to_owned())],
         state,

@@ -43,19 +43,27 @@ fn serde_word(mechanism: Mechanism) -> String {
         .to_ascii_lowercase()
 }
 
-fn check_found(running: bool, layer: bool, ended: Option<&str>, expected: Option<&str>) {
+fn check_found(
+    (running, paused): (bool, bool),
+    layer: bool,
+    ended: Option<&str>,
+    expected: Option<&str>,
+) {
     let limits =
         Limits { memory_bytes: 1, cpu_millis: 1, pids: 1, disk_bytes: 1, inodes: 1, open_files: 1 };
     let network = request::Network::Loopback;
-    let started = Started { pid: 1, enforced: Vec::new(), limits, network };
+    let volumes = Vec::new();
+    let started = Started { pid: 1, enforced: Vec::new(), limits, network, volumes };
     let report = request::Found {
         sandbox: "sbx-0000000000000000".to_owned(),
         running: running.then_some(started),
+        paused,
         layer,
         ended: ended.map(|word| (word.to_owned(), String::new())),
     };
     let seen = found(&report).ok().map(|(_, found)| match found {
         Found::Running(_) => "running",
+        Found::Paused(_) => "paused",
         Found::Layer(None) => "layer",
         Found::Layer(Some(cause)) if cause.reason == Reason::OutOfMemory => "layer, memory",
         Found::Layer(Some(_)) => "layer, other",
@@ -66,12 +74,13 @@ fn check_found(running: bool, layer: bool, ended: Option<&str>, expected: Option
 
 #[test]
 fn what_was_found_is_told_apart() {
-    check_found(true, true, None, Some("running"));
-    check_found(false, true, None, Some("layer"));
-    check_found(false, true, Some("out_of_memory"), Some("layer, memory"));
-    check_found(false, true, Some("host_restart"), Some("layer, other"));
-    check_found(false, true, Some("boredom"), None);
-    check_found(false, false, None, Some("remains"));
+    check_found((true, false), true, None, Some("running"));
+    check_found((true, true), true, None, Some("paused"));
+    check_found((false, false), true, None, Some("layer"));
+    check_found((false, false), true, Some("out_of_memory"), Some("layer, memory"));
+    check_found((false, false), true, Some("host_restart"), Some("layer, other"));
+    check_found((false, false), true, Some("boredom"), None);
+    check_found((false, false), false, None, Some("remains"));
 }
 
 #[test]

@@ -149,7 +149,12 @@ async fn parts_of_an_inventory_are_one_answer() {
     let (launcher, sockets) = launcher();
     let (played, socket) = played();
     sockets.send(socket).await.expect("the link runs");
-    let part = |more| Answer::Inventory { sandboxes: Vec::new(), images: Vec::new(), more };
+    let part = |more| Answer::Inventory {
+        sandboxes: Vec::new(),
+        images: Vec::new(),
+        volumes: Vec::new(),
+        more,
+    };
     let play = async {
         let (number, ..) = played.next().await.expect("a question");
         for more in [true, true, false] {

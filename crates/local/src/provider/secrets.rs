@@ -39,12 +39,20 @@ impl Local {
         for (id, secrets) in self.opener.expected() {
             let restored = async {
                 let pem = self.opener.restore(&id, secrets).await?;
-                trust::establish(&*self.guest(&id), &pem).await
+                self.trust_if_awake(&id, &pem).await
             };
             if let Err(error) = restored.await {
                 tracing::warn!(sandbox = %id, %error, "a sandbox is without its secrets");
             }
         }
+    }
+
+    /// A paused sandbox learns of its authority when it goes on: its secrets are given again then.
+    async fn trust_if_awake(&self, id: &SandboxId, pem: &str) -> Result<()> {
+        if self.is_paused(id).await? {
+            return Ok(());
+        }
+        trust::establish(&*self.guest(id), pem).await
     }
 
     /// Lets a sandbox that runs use these secrets, and no others.
@@ -53,7 +61,7 @@ impl Local {
             self.opener.forget(id).await;
         } else {
             let pem = self.opener.provision(id, secrets).await?;
-            trust::establish(&*self.guest(id), &pem).await?;
+            self.trust_if_awake(id, &pem).await?;
         }
         // Where nobody serves it, whoever does it next takes them along.
         self.network.guard(id, self.opener.guarded(id)).await.map(drop)

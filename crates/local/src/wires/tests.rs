@@ -8,7 +8,8 @@ use super::*;
 fn reply(network: Network, descriptors: usize) -> Reply {
     let limits =
         Limits { memory_bytes: 1, cpu_millis: 1, pids: 1, disk_bytes: 1, inodes: 1, open_files: 1 };
-    let started = Started { pid: 1, enforced: Vec::new(), limits, network };
+    let volumes = Vec::new();
+    let started = Started { pid: 1, enforced: Vec::new(), limits, network, volumes };
     let descriptor = |_| OwnedFd::from(io::pipe().expect("a pipe").0);
     let descriptors = (0..descriptors).map(descriptor).collect();
     Reply { answer: Answer::Started(started), descriptors, launcher: 3 }

@@ -1,11 +1,11 @@
 //! Files: asked for, read, written and carried as whole trees.
 
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, Stream, StreamExt, stream};
 use infield_domain::files::{Edit, FileEntry, List, Listing, Match, Range, Search, Write};
 use infield_domain::guest::ByteStream;
 use infield_domain::{GuestPath, Result};
 
-use super::wire::{PROGRESS, Sink, Wire, nonsense};
+use super::wire::{Events, PROGRESS, Sink, Wire, nonsense};
 use super::{Client, convert};
 use crate::frame::DATA_BYTES;
 use crate::message::{Blob, Event, Input, Request};
@@ -14,7 +14,7 @@ use crate::message::{Blob, Event, Input, Request};
 const TREE_BYTES: u64 = 1 << 40;
 
 async fn ask(client: &Client, request: Request) -> Result<Event> {
-    client.open(request).await?.events.next_within(PROGRESS).await
+    client.open_files(request).await?.events.next_within(PROGRESS).await
 }
 
 /// An operation without an answer but that it is done.
@@ -42,7 +42,7 @@ pub(super) async fn edit(client: &Client, edit: Edit) -> Result<u64> {
 
 pub(super) async fn list(client: &Client, list: List) -> Result<Listing<FileEntry>> {
     let List { path, depth, limit } = list;
-    let mut wire = client.open(Request::List { path: path.into(), depth, limit }).await?;
+    let mut wire = client.open_files(Request::List { path: path.into(), depth, limit }).await?;
     let mut entries = Vec::new();
     loop {
         match wire.events.next_within(PROGRESS).await? {
@@ -60,7 +60,8 @@ pub(super) async fn list(client: &Client, list: List) -> Result<Listing<FileEntr
 
 pub(super) async fn search(client: &Client, search: Search) -> Result<Listing<Match>> {
     let Search { path, name, content, limit } = search;
-    let mut wire = client.open(Request::Search { path: path.into(), name, content, limit }).await?;
+    let mut wire =
+        client.open_files(Request::Search { path: path.into(), name, content, limit }).await?;
     let mut entries = Vec::new();
     loop {
         match wire.events.next_within(PROGRESS).await? {
@@ -86,7 +87,7 @@ pub(super) async fn read(
     range: Range,
 ) -> Result<(FileEntry, ByteStream)> {
     let Range { offset, length } = range;
-    let mut wire = client.open(Request::Read { path: path.into(), offset, length }).await?;
+    let mut wire = client.open_files(Request::Read { path: path.into(), offset, length }).await?;
     let Event::Entry(entry) = wire.events.next_within(PROGRESS).await? else {
         return Err(nonsense());
     };
@@ -95,7 +96,7 @@ pub(super) async fn read(
 }
 
 pub(super) async fn archive_out(client: &Client, path: GuestPath) -> Result<ByteStream> {
-    let mut wire = client.open(Request::ArchiveOut(path.into())).await?;
+    let mut wire = client.open_files(Request::ArchiveOut(path.into())).await?;
     // What is wrong with the path itself is told at once, not as part of the stream.
     match wire.events.next_within(PROGRESS).await? {
         Event::Started => Ok(bytes(wire, TREE_BYTES)),
@@ -126,7 +127,7 @@ pub(super) async fn write(client: &Client, write: Write, content: ByteStream) ->
     let Write { path, mode, permissions } = write;
     let mode = convert::write_mode(mode);
     let request = Request::Write { path: path.into(), mode, permissions };
-    match send(client.open(request).await?, content).await? {
+    match send(client.open_files(request).await?, content).await? {
         Event::Entry(entry) => convert::entry(entry),
         _ => Err(nonsense()),
     }
@@ -137,7 +138,7 @@ pub(super) async fn archive_in(
     path: GuestPath,
     archive: ByteStream,
 ) -> Result<u64> {
-    match send(client.open(Request::ArchiveIn(path.into())).await?, archive).await? {
+    match send(client.open_files(Request::ArchiveIn(path.into())).await?, archive).await? {
         Event::Count(count) => Ok(count),
         _ => Err(nonsense()),
     }
@@ -147,6 +148,14 @@ pub(super) async fn archive_in(
 async fn send(wire: Wire, content: ByteStream) -> Result<Event> {
     let Wire { mut events, mut sink } = wire;
     let sending = pour(&mut sink, content);
+    answer_to(&mut events, sending).await
+}
+
+/// The answer to what is being sent, which may come early.
+pub(super) async fn answer_to(
+    events: &mut Events,
+    sending: impl Future<Output = std::result::Result<(), Broken>>,
+) -> Result<Event> {
     tokio::pin!(sending);
     tokio::select! {
         biased;
@@ -164,20 +173,54 @@ async fn send(wire: Wire, content: ByteStream) -> Result<Event> {
 }
 
 /// What broke a transfer: the connection, or the source of the bytes.
-enum Broken {
+pub(super) enum Broken {
     Wire(infield_domain::Error),
     Content(infield_domain::Error),
 }
 
 async fn pour(sink: &mut Sink, mut content: ByteStream) -> std::result::Result<(), Broken> {
-    while let Some(piece) = content.next().await {
-        for part in piece.map_err(Broken::Content)?.chunks(DATA_BYTES) {
-            let data = Input::Data(Blob(part.to_vec()));
-            let sent = tokio::time::timeout(PROGRESS, sink.send(&data));
-            sent.await.unwrap_or_else(|_| Err(stuck())).map_err(Broken::Wire)?;
-        }
+    while let Some(piece) = next(sink, &mut content).await? {
+        pour_piece(sink, &piece).await?;
     }
-    sink.send(&Input::End).await.map_err(Broken::Wire)
+    end(sink).await
+}
+
+/// The next piece of what is being sent. What was gathered goes out before anybody waits for it.
+pub(super) async fn next<T>(
+    sink: &mut Sink,
+    source: &mut (impl Stream<Item = Result<T>> + Unpin),
+) -> std::result::Result<Option<T>, Broken> {
+    let piece = match source.next().now_or_never() {
+        Some(piece) => piece,
+        None => {
+            in_time(sink.flush()).await?;
+            source.next().await
+        }
+    };
+    piece.transpose().map_err(Broken::Content)
+}
+
+/// Sends some bytes of a file, perhaps together with what comes next.
+pub(super) async fn pour_piece(sink: &mut Sink, piece: &[u8]) -> std::result::Result<(), Broken> {
+    for part in piece.chunks(DATA_BYTES) {
+        put(sink, &Input::Data(Blob(part.to_vec()))).await?;
+    }
+    Ok(())
+}
+
+/// Sends an input to an agent that takes it in time, perhaps together with what comes next.
+pub(super) async fn put(sink: &mut Sink, input: &Input) -> std::result::Result<(), Broken> {
+    in_time(sink.gather(input)).await
+}
+
+/// Says that nothing more comes.
+pub(super) async fn end(sink: &mut Sink) -> std::result::Result<(), Broken> {
+    in_time(sink.send(&Input::End)).await
+}
+
+async fn in_time(sending: impl Future<Output = Result<()>>) -> std::result::Result<(), Broken> {
+    let sent = tokio::time::timeout(PROGRESS, sending);
+    sent.await.unwrap_or_else(|_| Err(stuck())).map_err(Broken::Wire)
 }
 
 fn stuck() -> infield_domain::Error {

@@ -11,7 +11,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{sleep, timeout};
 
 use super::{Connect, convert};
-use crate::frame::{self, Decoder};
+use crate::frame::{self, DATA_BYTES, Decoder};
 use crate::message::{Event, GENERATION, Opening, Request};
 
 /// To connect and to hand the request over.
@@ -43,6 +43,8 @@ pub(super) struct Events {
 /// What the agent is told.
 pub(super) struct Sink {
     half: OwnedWriteHalf,
+    /// Frames that were gathered and not sent.
+    gathered: Vec<u8>,
 }
 
 impl Wire {
@@ -50,7 +52,8 @@ impl Wire {
     /// to wait until a new one is writable, which it always is, would be a second round trip.
     pub(super) async fn open(connect: &Connect, request: Request) -> Result<Self> {
         let opening = Opening { generation: GENERATION, request };
-        let frame = encode(&opening)?;
+        let mut frame = Vec::new();
+        encode(&opening, &mut frame)?;
         timeout(CONNECT, async {
             let mut stream = loop {
                 match connect() {
@@ -66,7 +69,7 @@ impl Wire {
             write.write_all(&frame[written..]).await?;
             let buffer = vec![0; READ_BYTES[0]];
             let events = Events { half: read, decoder: Decoder::default(), buffer };
-            Ok(Self { events, sink: Sink { half: write } })
+            Ok(Self { events, sink: Sink { half: write, gathered: Vec::new() } })
         })
         .await
         .unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
@@ -77,12 +80,10 @@ impl Wire {
     }
 }
 
-fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>> {
-    let mut frame = Vec::new();
-    frame::encode(message, &mut frame).map_err(|error| {
+fn encode<T: Serialize>(message: &T, out: &mut Vec<u8>) -> Result<()> {
+    frame::encode(message, out).map_err(|error| {
         Error::invalid("the request is larger than one megabyte").with_source(error)
-    })?;
-    Ok(frame)
+    })
 }
 
 impl Events {
@@ -129,9 +130,24 @@ impl Wire {
 }
 
 impl Sink {
-    /// Sends one message; waits while the agent does not read.
+    /// Sends one message, behind those that were gathered; waits while the agent does not read.
     pub(super) async fn send<T: Serialize>(&mut self, message: &T) -> Result<()> {
-        self.half.write_all(&encode(message)?).await.map_err(gone)
+        encode(message, &mut self.gathered)?;
+        self.flush().await
+    }
+
+    /// Keeps a message until there are so many that sending them is worth it. Whoever gathers
+    /// flushes before it waits for anything else.
+    pub(super) async fn gather<T: Serialize>(&mut self, message: &T) -> Result<()> {
+        encode(message, &mut self.gathered)?;
+        if self.gathered.len() < DATA_BYTES { Ok(()) } else { self.flush().await }
+    }
+
+    /// Sends what was gathered.
+    pub(super) async fn flush(&mut self) -> Result<()> {
+        self.half.write_all(&self.gathered).await.map_err(gone)?;
+        self.gathered.clear();
+        Ok(())
     }
 }
 

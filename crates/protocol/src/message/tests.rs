@@ -19,6 +19,7 @@ fn surface() -> Vec<(&'static str, Vec<u8>)> {
         ("input data", Input::Data(Blob(vec![1, 2]))),
         ("input end", Input::End),
         ("input resize", Input::Resize(TerminalSize { columns: 80, rows: 24 })),
+        ("input file", Input::File { path: text("p"), permissions: Some(0o600) }),
     ] {
         put(name, postcard::to_allocvec(&input));
     }
@@ -82,6 +83,9 @@ fn requests() -> Vec<(&'static str, Request)> {
         ("archive out", Request::ArchiveOut(path.clone())),
         ("archive in", Request::ArchiveIn(path)),
         ("dial", Request::Dial(3000)),
+        ("as", Request::As { user: text("u"), request: Box::new(Request::WriteAll) }),
+        ("write all", Request::WriteAll),
+        ("read all", Request::ReadAll(vec![text("p")])),
     ]
 }
 
@@ -122,6 +126,7 @@ fn events() -> Vec<(&'static str, Event)> {
     };
     let found = Match { path: text("p"), line: Some(1), text: Some(text("l")) };
     let (stream, data) = (Stream::Stdout, Blob(vec![7]));
+    let refused = Failure { code: Code::NotFound, message: text("m"), hint: None };
     let mut all = failures();
     all.extend([
         ("done", Event::Done),
@@ -144,6 +149,7 @@ fn events() -> Vec<(&'static str, Event)> {
         ("finished", Event::Finished { truncated: true }),
         ("data", Event::Data(data)),
         ("count", Event::Count(300)),
+        ("refused", Event::Refused(refused)),
     ]);
     all
 }
@@ -180,5 +186,5 @@ fn another_generation_is_seen_before_anything_else() {
         matches!(open(&body), Err(OpeningError::Generation { theirs }) if theirs == GENERATION + 1)
     );
     assert!(matches!(open(&[]), Err(OpeningError::Malformed(_))));
-    assert!(matches!(open(&[2, 200]), Err(OpeningError::Malformed(_))));
+    assert!(matches!(open(&[3, 200]), Err(OpeningError::Malformed(_))));
 }

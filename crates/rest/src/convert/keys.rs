@@ -15,6 +15,7 @@ pub(crate) fn create_key(wish: wire::CreateKey) -> CreateKey {
     CreateKey {
         name: wish.name,
         owner: wish.owner,
+        organization: wish.organization,
         permissions: wish.permissions.unwrap_or_else(|| STANDARD.to_vec()),
         sees_all: wish.sees_all,
         expires_at: wish.expires_at,

@@ -5,25 +5,15 @@ use std::collections::BTreeMap;
 use infield_domain::isolation::Control;
 use infield_domain::lifecycle::State;
 use infield_domain::network::{Allowance, Ceilings, Choice, Policy};
+use infield_domain::preview::Access;
 use infield_domain::sandbox::{Resources, Retention, Sandbox};
 use infield_domain::{Error, NetworkName, Result};
 use infield_engine::{
     CreateSandbox, Deadlines, GitSource, Inspection, ListSandboxes, Prune, Pruned,
 };
 
-use super::{PAGE_ITEMS, named, parse, parse_some, unknown};
+use super::{PAGE_ITEMS, named, parse, parse_some, unknown, volumes};
 use crate::wire::{self, ResourceWishes};
-
-const STATES: [State; 8] = [
-    State::Creating,
-    State::Starting,
-    State::Running,
-    State::Stopping,
-    State::Stopped,
-    State::Failed,
-    State::Deleting,
-    State::Deleted,
-];
 
 /// What a new sandbox shall be.
 pub(crate) fn create_sandbox(wish: wire::CreateSandbox) -> Result<CreateSandbox> {
@@ -42,7 +32,9 @@ pub(crate) fn create_sandbox(wish: wire::CreateSandbox) -> Result<CreateSandbox>
         network: network.map_err(|error| named("network", &error))?,
         networks: wish.join.iter().map(|word| network_name(word)).collect::<Result<_>>()?,
         secrets: wish.secrets.iter().map(|text| text.parse()).collect::<Result<_>>()?,
+        volumes: wish.volumes.iter().map(volumes::wanted).collect::<Result<_>>()?,
         ceilings: ceilings(wish.network_limits),
+        previews: Access::default(),
         require: wish.require.iter().map(|word| control(word)).collect::<Result<_>>()?,
         git: git_source(wish.git_repo, wish.git_branch)?,
         request_key: wish.request_key,
@@ -60,6 +52,8 @@ fn retention(wish: &wire::CreateSandbox) -> Retention {
         persistent: wish.persistent,
         stop_after_idle_ms: chosen(wish.stop_after_idle_ms, standard.stop_after_idle_ms),
         delete_after_stop_ms: chosen(wish.delete_after_stop_ms, standard.delete_after_stop_ms),
+        pause_after_idle_ms: None,
+        archive_after_stop_ms: None,
         time_to_live_ms: chosen(wish.time_to_live_ms, standard.time_to_live_ms),
     }
 }
@@ -103,8 +97,8 @@ fn parts(text: Option<&str>) -> impl Iterator<Item = &str> {
 }
 
 fn state(word: &str) -> Result<State> {
-    let found = STATES.into_iter().find(|state| state.as_str() == word);
-    found.ok_or_else(|| unknown("states", word, &STATES.map(State::as_str)))
+    let found = State::ALL.into_iter().find(|state| state.as_str() == word);
+    found.ok_or_else(|| unknown("states", word, &State::ALL.map(State::as_str)))
 }
 
 fn label(text: &str) -> Result<(String, String)> {
@@ -150,6 +144,7 @@ pub(crate) fn sandbox(sandbox: Sandbox) -> wire::Sandbox {
         network_rules: rules(&spec.network),
         networks: spec.networks.into_iter().map(Into::into).collect(),
         secrets: secrets.collect(),
+        volumes: spec.volumes.into_iter().map(volumes::mounted).collect(),
         network_limits: network_limits(spec.allowance),
         require: spec.require.into_iter().map(|control| control.as_str().to_owned()).collect(),
         enforcement,
@@ -203,7 +198,8 @@ pub(crate) fn inspection(inspection: Inspection) -> wire::Inspection {
 
 /// What a sandbox's timers will do.
 pub(crate) fn deadlines(deadlines: Deadlines) -> wire::Deadlines {
-    wire::Deadlines { stops_at: deadlines.stops_at, deleted_at: deadlines.deleted_at }
+    let Deadlines { stops_at, pauses_at, archived_at, deleted_at } = deadlines;
+    wire::Deadlines { stops_at, pauses_at, archived_at, deleted_at }
 }
 
 /// What to tidy up.

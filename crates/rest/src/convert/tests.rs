@@ -177,6 +177,7 @@ fn answers_mask_every_variable() {
         resources: Resources::DEFAULT,
         networks: Default::default(),
         secrets: Vec::new(),
+        volumes: Vec::new(),
         network: Policy::None,
         previews: infield_domain::preview::Previews::default(),
         allowance: infield_domain::network::Allowance::DEFAULT,

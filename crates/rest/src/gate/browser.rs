@@ -8,11 +8,12 @@
 //! - An `Origin` that is neither allowed nor our own gets nothing, and so does what the browser
 //!   itself calls foreign (`Sec-Fetch-Site`).
 //! - What may change something has a content type or a header that a page cannot send without a
-//!   preflight, and a preflight is never granted. `GET` and `HEAD` change nothing.
+//!   preflight, and a preflight is never granted; a form has a bearer's key. `GET` and `HEAD`
+//!   change nothing.
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::{HeaderMap, Method, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use infield_domain::{Error, Result};
 
 #[cfg(test)]
@@ -23,6 +24,9 @@ const LOOPBACK_NAMES: &[&str] = &["localhost", "127.0.0.1", "[::1]"];
 
 /// Content types that a page cannot send without a preflight, and that some route takes.
 const BODY_TYPES: &[&str] = &["application/json", "application/x-tar", "application/octet-stream"];
+
+/// Content types that a page can send, and that some route takes with a key.
+const FORM_TYPES: &[&str] = &["multipart/form-data", "application/x-www-form-urlencoded"];
 
 /// Headers that a page cannot send without a preflight.
 const OWN_HEADERS: &[&str] = &[
@@ -42,6 +46,9 @@ pub(super) struct Rules<'a> {
     pub(super) hosts: &'a [String],
     /// Origins that are allowed.
     pub(super) origins: &'a [String],
+    /// Whether the request shows a signed link, which is all that it needs: whoever made a page
+    /// send it had the link already.
+    pub(super) is_signed: bool,
 }
 
 /// Refuses what a web page may have sent.
@@ -59,6 +66,14 @@ pub(super) fn check(
         Method::GET | Method::HEAD => Ok(()),
         Method::OPTIONS => Err(Error::denied("this server grants no preflight")
             .with_hint("send the request from a program, not from a web page")),
+        _ if rules.is_signed => Ok(()),
+        // Daytona's SDKs send one body without a type. No page sends a key without a preflight.
+        _ if uri.path().starts_with("/toolbox/")
+            && has_bearer_key(headers)
+            && !headers.contains_key(header::CONTENT_TYPE) =>
+        {
+            Ok(())
+        }
         _ => check_mutation(headers),
     }
 }
@@ -128,6 +143,8 @@ fn check_mutation(headers: &HeaderMap) -> Result<()> {
     let content_type = headers.get(header::CONTENT_TYPE);
     match content_type {
         Some(value) if is_body_type(value.to_str().unwrap_or_default()) => Ok(()),
+        // SDKs send files as forms, and call what has no body a form.
+        Some(value) if is_form(value) && has_bearer_key(headers) => Ok(()),
         Some(_) => Err(Error::invalid("no route takes a body of this content type").with_hint(
             "send `Content-Type: application/json`, or `application/octet-stream` \
                         for a file, or `application/x-tar` for a tree",
@@ -143,6 +160,18 @@ fn check_mutation(headers: &HeaderMap) -> Result<()> {
 fn is_body_type(value: &str) -> bool {
     let essence = value.split(';').next().unwrap_or_default().trim();
     BODY_TYPES.iter().any(|known| known.eq_ignore_ascii_case(essence))
+}
+
+fn is_form(value: &HeaderValue) -> bool {
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    FORM_TYPES.iter().any(|known| known.eq_ignore_ascii_case(essence))
+}
+
+/// A key that somebody's program sent: a browser adds what it remembers of other schemes by itself.
+fn has_bearer_key(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let scheme = value.and_then(|value| value.split_once(' ')).map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"))
 }
 
 fn has_body(headers: &HeaderMap) -> bool {

@@ -52,6 +52,8 @@ fn the_examples_are_valid() {
     let limits = "PUT /v1/sandboxes/{ref}/network/limits";
     check_examples::<wire::NetworkLimits>(limits, request);
     check_examples::<wire::Run>("POST /v1/run", request);
+    check_examples::<wire::CreateVolume>("POST /v1/volumes", request);
+    check_examples::<wire::Volume>("POST /v1/volumes", "json answer");
     check_examples::<wire::Execute>("POST /v1/sandboxes/{ref}/executions", request);
     check_examples::<wire::RunAnswer>("POST /v1/sandboxes/{ref}/executions", "json answer");
     check_examples::<wire::Attach>("POST /v1/executions/{id}/attach", request);

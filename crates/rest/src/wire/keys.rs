@@ -14,6 +14,9 @@ pub struct CreateKey {
     /// Whom it stands for; its name when missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// The organization that it stands for, which somebody has made, in place of an owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
     /// What it may do; everything but `admin` when missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Vec<Permission>>,
@@ -23,6 +26,14 @@ pub struct CreateKey {
     /// When it ends; never when missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Millis>,
+}
+
+/// `POST /v1/organizations`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateOrganization {
+    /// The word by which its keys name it.
+    pub name: String,
 }
 
 /// A new key. This answer is the only place where the secret is ever shown.

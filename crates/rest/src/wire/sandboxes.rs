@@ -9,7 +9,7 @@ use infield_domain::network::{Connection, Traffic};
 use infield_domain::sandbox::Usage;
 use serde::{Deserialize, Serialize};
 
-use super::Millis;
+use super::{Millis, VolumeMount};
 
 /// Stands for every value of an environment variable in answers.
 pub const MASK: &str = "***";
@@ -68,6 +68,9 @@ pub struct CreateSandbox {
     /// Secrets that it can use: `NAME`, or `NAME=VARIABLE` for another variable than its name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,
+    /// The volumes that it has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<VolumeMount>,
     /// How much its network may carry.
     #[serde(skip_serializing_if = "NetworkLimits::is_empty")]
     pub network_limits: NetworkLimits,
@@ -201,6 +204,9 @@ pub struct Sandbox {
     pub networks: Vec<String>,
     /// Variables that have placeholders, with the secrets that they stand for.
     pub secrets: BTreeMap<String, String>,
+    /// The volumes that it has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<VolumeMount>,
     /// How much its network may carry; a missing field is no limit.
     pub network_limits: NetworkLimits,
     /// Limits and walls without which it does not start.
@@ -254,6 +260,12 @@ pub struct Network {
 pub struct Deadlines {
     /// When it stops for being idle; null while it works.
     pub stops_at: Option<Millis>,
+    /// When it is paused for being idle; null while it works.
+    #[serde(default)]
+    pub pauses_at: Option<Millis>,
+    /// When it is archived; null for never.
+    #[serde(default)]
+    pub archived_at: Option<Millis>,
     /// When it is deleted; null for never.
     pub deleted_at: Option<Millis>,
 }

@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use infield_domain::files::{
     Edit, FileEntry, FileKind, List, Listing, Match, Range, Removal, Search, Write, WriteMode,
 };
-use infield_domain::guest::ByteStream;
+use infield_domain::guest::{ByteStream, FileIn, FileOut, FilesIn, FilesOut};
 use infield_domain::{Error, GuestPath, Result};
 
 #[derive(Clone, Debug)]
@@ -29,6 +29,21 @@ pub(crate) async fn gather(mut stream: ByteStream) -> Result<Vec<u8>> {
         bytes.extend_from_slice(&piece?);
     }
     Ok(bytes)
+}
+
+/// Every file that a stream brings.
+pub(crate) async fn gather_files(mut files: FilesIn) -> Result<Vec<(GuestPath, Vec<u8>)>> {
+    let mut all: Vec<(GuestPath, Vec<u8>)> = Vec::new();
+    while let Some(piece) = files.next().await {
+        match (piece?, all.last_mut()) {
+            (FileIn::Begin { path, .. }, _) => all.push((path, Vec::new())),
+            (FileIn::Data(bytes), Some((_, content))) => content.extend_from_slice(&bytes),
+            (FileIn::Data(_), None) => {
+                return Err(Error::invalid("bytes came before their file"));
+            }
+        }
+    }
+    Ok(all)
 }
 
 fn stream(bytes: Vec<u8>) -> ByteStream {
@@ -66,6 +81,21 @@ impl Files {
     pub(crate) fn new() -> Self {
         let folders = ["/", "/workspace", "/tmp", "/root"];
         Self { nodes: folders.map(|path| (path.to_owned(), Node::Folder)).into() }
+    }
+
+    /// Several files, one after the other.
+    pub(crate) fn read_all(&self, paths: &[GuestPath]) -> FilesOut {
+        let whole = Range { offset: 0, length: None };
+        let pieces = paths.iter().flat_map(|path| {
+            match (self.read(path, whole), self.content(path.as_str())) {
+                (Ok((entry, _)), Some(content)) => {
+                    vec![FileOut::Begin(entry), FileOut::Data(content.into()), FileOut::End]
+                }
+                (Ok(_), None) => vec![FileOut::Refused(missing(path.as_str()))],
+                (Err(error), _) => vec![FileOut::Refused(error)],
+            }
+        });
+        Box::pin(futures_util::stream::iter(pieces.map(Ok).collect::<Vec<_>>()))
     }
 
     pub(crate) fn content(&self, path: &str) -> Option<Vec<u8>> {

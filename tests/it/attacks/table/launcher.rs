@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use infield_jail::request::{
-    Answer, LayerPlace, Limits, Network, PACKET_BYTES, Packet, Request, Start,
+    Answer, LayerPlace, Limits, Mount, Network, PACKET_BYTES, Packet, Request, Start, VolumeLimits,
 };
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -46,6 +46,27 @@ pub(crate) const ATTACKS: &[Attack] = &[
         start_with(stage, |limits| limits.inodes = 0)
     }),
     Attack::around("cannot_remove_the_built_in_image", CHECKS, remove_built_in),
+    Attack::around("cannot_make_a_volume_outside_of_its_own", CHECKS, |stage| {
+        on_home(stage, |home| {
+            let launcher = Launcher::start(stage, home)?;
+            launcher.ask(make_volume("../volume-canary"))?;
+            let canary = home.join("volume-canary");
+            let made = canary.exists();
+            if made {
+                fs::remove_dir_all(&canary)?;
+            }
+            Ok(Outcome::of(made))
+        })
+    }),
+    Attack::around("cannot_mount_a_volume_over_proc", CHECKS, |stage| {
+        start_with_volume(stage, ("over-proc", "proc", ""), |_| Ok(()))
+    }),
+    Attack::around("cannot_leave_a_volume_by_a_link", BENEATH, |stage| {
+        start_with_volume(stage, ("by-link", "data", "out"), |root| {
+            // As a sandbox that has all of it would.
+            Ok(symlink("/usr", root.join("out"))?)
+        })
+    }),
     Attack::around("cannot_have_root_write_below_a_folder_of_its_own", BENEATH, |stage| {
         replace(stage, |home| forge(&home.join("sandboxes")))
     }),
@@ -161,6 +182,7 @@ fn sandbox(name: &str) -> Start {
         layer: LayerPlace::Memory,
         limits: LIMITS,
         network: Network::Loopback,
+        volumes: Vec::new(),
         require: Vec::new(),
     }
 }
@@ -208,6 +230,31 @@ fn start_with(stage: &Stage, change: fn(&mut Limits)) -> Result<Outcome> {
     let mut request = sandbox("unlimited");
     change(&mut request.limits);
     start(stage, request, |_, answer| Ok(Outcome::of(matches!(answer, Some(Answer::Started(_))))))
+}
+
+fn make_volume(name: &str) -> Request {
+    let limits = VolumeLimits { bytes: 1 << 20, inodes: 64 };
+    Request::MakeVolume { volume: name.to_owned(), limits }
+}
+
+/// Starts a sandbox with a volume in which something was put; success is that it starts.
+fn start_with_volume(
+    stage: &Stage,
+    (name, path, subpath): (&str, &str, &str),
+    put: impl FnOnce(&Path) -> Result<()>,
+) -> Result<Outcome> {
+    on_home(stage, |home| {
+        let launcher = Launcher::start(stage, home)?;
+        launcher.ask(make_volume(name))?.context("the launcher has ended")?;
+        put(&home.join("volumes").join(name).join("data"))?;
+        let mount =
+            Mount { volume: name.to_owned(), path: path.to_owned(), subpath: subpath.to_owned() };
+        let request = Start { volumes: vec![mount], ..sandbox(name) };
+        let answer = launcher.ask(Request::Start(request))?;
+        launcher.ask(Request::Remove { sandbox: name.to_owned() })?;
+        launcher.ask(Request::RemoveVolume { volume: name.to_owned() })?;
+        Ok(Outcome::of(matches!(answer, Some(Answer::Started(_)))))
+    })
 }
 
 fn remove_built_in(stage: &Stage) -> Result<Outcome> {

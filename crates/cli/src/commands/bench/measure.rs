@@ -13,9 +13,6 @@ pub(super) struct Series(Vec<Duration>);
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Row {
     /// What was done.
-    #[serde(skip)]
-    pub(super) subject: Subject,
-    /// What was done, for readers.
     pub(super) what: &'static str,
     /// How often.
     pub(super) rounds: usize,
@@ -41,7 +38,6 @@ impl Series {
     /// The figures.
     pub(super) fn row(&self, subject: Subject) -> Row {
         Row {
-            subject,
             what: subject.title(),
             rounds: self.0.len(),
             min_ms: self.quantile(0.0),
@@ -52,12 +48,26 @@ impl Series {
 
     /// The sample below which this part of all lies, in milliseconds.
     pub(super) fn quantile(&self, part: f64) -> f64 {
-        let mut sorted = self.0.clone();
-        sorted.sort();
-        let last = sorted.len().saturating_sub(1);
-        let index = (last as f64 * part).round() as usize;
-        sorted.get(index).map_or(0.0, |took| took.as_secs_f64() * 1e3)
+        quantile(self.milliseconds().collect(), part)
     }
+
+    /// How many times as long this took as `other`, at the median of the rounds. Both are taken in
+    /// each round, one soon after the other.
+    pub(super) fn ratio(&self, other: &Self) -> f64 {
+        let pairs = self.milliseconds().zip(other.milliseconds());
+        quantile(pairs.map(|(own, other)| own / other).collect(), 0.5)
+    }
+
+    fn milliseconds(&self) -> impl Iterator<Item = f64> {
+        self.0.iter().map(|took| took.as_secs_f64() * 1e3)
+    }
+}
+
+fn quantile(mut values: Vec<f64>, part: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let last = values.len().saturating_sub(1);
+    let index = (last as f64 * part).round() as usize;
+    values.get(index).copied().unwrap_or(0.0)
 }
 
 #[cfg(test)]
@@ -73,5 +83,13 @@ mod tests {
         }
         let found = [0.0, 0.5, 0.9, 1.0].map(|part| series.quantile(part));
         assert_eq!(found, [1.0, 3.0, 5.0, 5.0]);
+    }
+
+    #[test]
+    fn a_ratio_is_one_of_a_round() {
+        let series = |samples: [u64; 3]| Series(samples.map(Duration::from_millis).to_vec());
+        // A machine that was slow in the second round: the medians would say 14 / 10.
+        assert_eq!(series([12, 24, 14]).ratio(&series([10, 20, 10])), 1.2);
+        assert_eq!(Series::new().ratio(&Series::new()), 0.0);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::crowd::{Crowd, Rate};
-use super::measure::Row;
+use super::measure::{Row, Series};
 use super::subject::Subject;
 use crate::output::{BAD, FAINT, GOOD, HEADING, Table};
 
@@ -31,7 +31,7 @@ const ONE_MORE: f64 = 1.5;
 pub(super) struct Report {
     machine: Machine,
     rounds: u32,
-    pub(super) latencies: Vec<Row>,
+    latencies: Vec<Row>,
     ratios: Vec<Ratio>,
     pub(super) rates: Vec<Rate>,
     pub(super) crowd: Option<Crowd>,
@@ -49,11 +49,15 @@ pub(super) struct Machine {
     profile: &'static str,
 }
 
-/// Two medians, compared.
+/// Two latencies, compared.
 #[derive(Clone, Debug, Serialize)]
 struct Ratio {
     what: &'static str,
+    /// Of each round; their median. It is the one that is held to the goal: a machine whose speed
+    /// changes during a run changes a ratio of medians, too.
     ratio: f64,
+    /// Of the medians.
+    of_medians: f64,
     /// None where it is shown for its own sake.
     goal: Option<f64>,
     /// Whether it reaches the goal.
@@ -74,14 +78,16 @@ impl Report {
         }
     }
 
-    /// Compares the medians that are there.
-    pub(super) fn compare(&mut self) {
-        let median = |subject| {
-            self.latencies.iter().find(|row| row.subject == subject).map(|row| row.median_ms)
-        };
+    /// Takes what was measured, and compares it.
+    pub(super) fn take(&mut self, all: &[(Subject, Series)]) {
+        self.latencies = all.iter().map(|(subject, series)| series.row(*subject)).collect();
+        let series = |wanted| all.iter().find(|(one, _)| *one == wanted).map(|(_, series)| series);
         let ratios = COMPARISONS.iter().filter_map(|(what, ours, theirs, goal)| {
-            let ratio = median(*ours)? / median(*theirs)?;
-            Some(Ratio { what, ratio, goal: *goal, holds: goal.map(|goal| ratio <= goal) })
+            let (ours, theirs) = (series(*ours)?, series(*theirs)?);
+            let ratio = ours.ratio(theirs);
+            let of_medians = ours.quantile(0.5) / theirs.quantile(0.5);
+            let holds = goal.map(|goal| ratio <= goal);
+            Some(Ratio { what, ratio, of_medians, goal: *goal, holds })
         });
         self.ratios = ratios.collect();
     }
@@ -115,28 +121,32 @@ impl Report {
     }
 
     fn render_ratios(&self) -> String {
-        let mut table = Table::new(&["MEDIANS COMPARED", "RATIO", "GOAL"]);
-        let mut row = |what: &str, found: String, goal: String, holds: Option<bool>| {
+        let mut table = Table::new(&["COMPARED", "RATIO", "OF MEDIANS", "GOAL"]);
+        let mut row = |what: &str, found: String, medians: String, goal, holds: Option<bool>| {
             let plain = anstyle::Style::new();
             let style = match holds {
                 Some(true) => GOOD,
                 Some(false) => BAD,
                 None => plain,
             };
-            table.styled([(what.to_owned(), plain), (found, style), (goal, plain)]);
+            let cells = [(what.to_owned(), plain), (found, style), (medians, plain), (goal, plain)];
+            table.styled(cells);
         };
         for ratio in &self.ratios {
             let goal = ratio.goal.map_or_else(|| "none".to_owned(), |goal| format!("{goal:.2}"));
-            row(ratio.what, format!("{:.2}", ratio.ratio), goal, ratio.holds);
+            let [found, medians] = [ratio.ratio, ratio.of_medians].map(|n| format!("{n:.2}"));
+            row(ratio.what, found, medians, goal, ratio.holds);
         }
         if let Some(crowd) = &self.crowd {
             let what = format!("one more beside {} / the first", crowd.alive);
             let holds = crowd.ratio <= ONE_MORE;
-            row(&what, format!("{:.2}", crowd.ratio), format!("{ONE_MORE:.2}"), Some(holds));
+            let (found, goal) = (format!("{:.2}", crowd.ratio), format!("{ONE_MORE:.2}"));
+            row(&what, found, String::new(), goal, Some(holds));
             let what = format!("memory of each of {} idle ones", crowd.alive);
             let (found, goal) = (crowd.kib_each / 1024.0, KIB_EACH / 1024.0);
             let holds = Some(found < goal);
-            row(&what, format!("{found:.2} MiB"), format!("{goal:.2} MiB"), holds);
+            let [found, goal] = [found, goal].map(|mib| format!("{mib:.2} MiB"));
+            row(&what, found, String::new(), goal, holds);
         }
         table.render()
     }

@@ -43,8 +43,8 @@ impl Subject {
         Self::RunStatic,
         Self::HostPython,
         Self::ChrootPython,
-        Self::RunPython,
         Self::UnlikePython,
+        Self::RunPython,
         Self::HttpPython,
         Self::McpPython,
         Self::McpHttpPython,
@@ -177,8 +177,9 @@ impl Bench {
         let argv = Some(vec![self.static_words()?, STATIC_ARGUMENT.to_owned()]);
         let execution = Execute { argv, ..Execute::default() };
         let run = Run { execution, ..Run::default() };
+        let kept = self.client.keep().await?;
         let start = Instant::now();
-        follow(&self.client, Request::post("/v1/run", &run)?).await?;
+        follow(kept, Request::post("/v1/run", &run)?).await?;
         Ok(start.elapsed())
     }
 
@@ -217,14 +218,15 @@ fn unlike() -> CreateSandbox {
 async fn run_python(client: &Client, sandbox: CreateSandbox) -> Result<Duration> {
     let execution = Execute { code: Some(PYTHON_CODE.to_owned()), ..Execute::default() };
     let run = Run { sandbox, execution };
+    let kept = client.keep().await?;
     let start = Instant::now();
-    let (first, _) = follow(client, Request::post("/v1/run", &run)?).await?;
+    let (first, _) = follow(kept, Request::post("/v1/run", &run)?).await?;
     first.map(|at| at - start).ok_or_else(|| Error::internal("Python wrote nothing"))
 }
 
 /// Follows a stream to its end: when the first output came, and how it ended.
-async fn follow(client: &Client, request: Request) -> Result<(Option<Instant>, Ending)> {
-    let (mut events, _inputs) = client.upgrade(request).await?.frames();
+async fn follow(kept: Kept, request: Request) -> Result<(Option<Instant>, Ending)> {
+    let (mut events, _inputs) = kept.upgrade(request).await?.frames();
     let mut first = None;
     loop {
         match events.next().await? {

@@ -6,6 +6,8 @@ use super::*;
 fn wish() -> impl Strategy<Value = Wish> {
     prop_oneof![
         Just(Wish::Start),
+        Just(Wish::Pause),
+        Just(Wish::Archive),
         Just(Wish::Stop(Cause::of(Reason::Request))),
         Just(Wish::Delete(Cause::of(Reason::Request))),
     ]
@@ -17,6 +19,10 @@ fn state() -> impl Strategy<Value = State> {
         Just(Creating),
         Just(Starting),
         Just(Running),
+        Just(Pausing),
+        Just(Paused),
+        Just(Resuming),
+        Just(Archived),
         Just(Stopping),
         Just(Stopped),
         Just(Failed),
@@ -27,10 +33,16 @@ fn state() -> impl Strategy<Value = State> {
 /// Where the provider, doing all that is asked of it, brings a moving sandbox.
 fn settled(state: State) -> State {
     match state {
-        State::Creating | State::Starting => State::Running,
+        State::Creating | State::Starting | State::Resuming => State::Running,
+        State::Pausing => State::Paused,
         State::Stopping => State::Stopped,
         State::Deleting => State::Deleted,
-        State::Running | State::Stopped | State::Failed | State::Deleted => state,
+        State::Running
+        | State::Paused
+        | State::Stopped
+        | State::Archived
+        | State::Failed
+        | State::Deleted => state,
     }
 }
 
@@ -43,9 +55,10 @@ proptest! {
         for (waiter, wish) in wishes.iter().enumerate() {
             match queue.push(start, wish.clone(), waiter) {
                 Pushed::Waits => {}
-                Pushed::WithMovement(waiter) | Pushed::Done(waiter) | Pushed::Full(waiter) => {
-                    answered.push(waiter);
-                }
+                Pushed::WithMovement(waiter)
+                | Pushed::Done(waiter)
+                | Pushed::Unfit(waiter)
+                | Pushed::Full(waiter) => answered.push(waiter),
                 Pushed::Refused(waiters) => answered.extend(waiters),
             }
             prop_assert!(queue.entries.len() <= LONGEST);

@@ -5,6 +5,7 @@ const HYBRID: &str = "\
 34 33 0:32 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu
 35 33 0:33 / /sys/fs/cgroup/cpuacct rw,relatime - cgroup cgroup rw,cpuacct
 36 33 0:34 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory
+40 33 0:38 / /sys/fs/cgroup/freezer rw,relatime - cgroup cgroup rw,freezer
 41 33 0:39 / /sys/fs/cgroup/pids rw,relatime - cgroup cgroup rw,pids
 42 33 0:40 / /sys/fs/cgroup/systemd rw,relatime - cgroup cgroup rw,name=systemd
 43 33 0:41 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw
@@ -38,6 +39,7 @@ fn each_controller_is_found_where_it_lives() {
             "V1 /sys/fs/cgroup/cpu cpu",
             "V1 /sys/fs/cgroup/cpuacct cpuacct",
             "V1 /sys/fs/cgroup/memory memory",
+            "V1 /sys/fs/cgroup/freezer freezer",
             "V1 /sys/fs/cgroup/pids pids",
         ],
     );

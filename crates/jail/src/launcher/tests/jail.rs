@@ -18,7 +18,7 @@ use crate::ids::IdBlock;
 use crate::launcher::Settings;
 use crate::request::{
     Answer, Failure, Found, ImageReport, LayerPlace, Limits, Network, PACKET_BYTES,
-    PACKET_DESCRIPTORS, Packet, Request, Start, Started,
+    PACKET_DESCRIPTORS, Packet, Request, Start, Started, VolumeReport,
 };
 
 pub(super) const LIMITS: Limits = Limits {
@@ -222,18 +222,19 @@ impl Jail {
         }
     }
 
-    pub(super) fn inventory(&mut self) -> (Vec<Found>, Vec<ImageReport>) {
-        let (mut all, mut stored) = (Vec::new(), Vec::new());
+    pub(super) fn inventory(&mut self) -> (Vec<Found>, Vec<ImageReport>, Vec<VolumeReport>) {
+        let (mut all, mut stored, mut shared) = (Vec::new(), Vec::new(), Vec::new());
         self.send(Request::Inventory { only: None }, None);
         loop {
             let (packet, _) = self.receive();
-            let Answer::Inventory { sandboxes, images, more } = packet.body else {
+            let Answer::Inventory { sandboxes, images, volumes, more } = packet.body else {
                 panic!("{packet:?}")
             };
             all.extend(sandboxes);
             stored.extend(images);
+            shared.extend(volumes);
             if !more {
-                return (all, stored);
+                return (all, stored, shared);
             }
         }
     }
@@ -257,6 +258,9 @@ impl Drop for Jail {
         for found in self.inventory().0 {
             self.done(Request::Remove { sandbox: found.sandbox });
         }
+        for found in self.inventory().2 {
+            self.done(Request::RemoveVolume { volume: found.volume });
+        }
         rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both).expect("it is a socket");
         self.launcher.wait().expect("it ends when its socket does");
     }
@@ -270,6 +274,7 @@ pub(super) fn start_of(name: &str, place: LayerPlace) -> Start {
         layer: place,
         limits: LIMITS,
         network: Network::Loopback,
+        volumes: Vec::new(),
         require: ["memory", "pids", "seccomp", "id_range"].map(str::to_owned).to_vec(),
     }
 }

@@ -22,7 +22,7 @@ fn judge(Sent(method, target, headers): Sent, address: Option<SocketAddr>) -> Re
     let request = request.body(()).expect("the request is valid");
     let hosts = ["box.example".to_owned(), "tunnel.example:99".to_owned()];
     let origins = ["https://tools.example".to_owned()];
-    let rules = Rules { address, hosts: &hosts, origins: &origins };
+    let rules = Rules { address, hosts: &hosts, origins: &origins, is_signed: false };
     check(request.method(), request.uri(), request.headers(), &rules)
 }
 
@@ -112,6 +112,8 @@ fn what_changes_something_cannot_come_from_a_form() {
         ("Content-Type: text/plain; application/json\nContent-Length: 2", wrong),
         ("Content-Type: application/x-www-form-urlencoded\nContent-Length: 2", wrong),
         ("Content-Type: multipart/form-data; boundary=x\nContent-Length: 2", wrong),
+        ("Content-Type: multipart/form-data; boundary=x\nAuthorization: Basic eDp5", wrong),
+        ("Content-Type: multipart/form-data; boundary=x\nAuthorization: Bearer inf_x", "in"),
         ("Content-Type: text/plain", wrong),
         ("Content-Type: text/plain\nAuthorization: Bearer k\nContent-Length: 2", wrong),
         ("Content-Length: 2", bare),

@@ -30,7 +30,7 @@ use super::peer::Found;
 use super::process::Process;
 use super::{NetArgs, PEER, TLS_DIRECT, TLS_PEER, TLS_SERVER};
 use crate::client::Request;
-use crate::commands::bench::{PAUSE, host, progress};
+use crate::commands::bench::{PAUSE, host, progress, random};
 use daemon::Daemon;
 use server::Ready;
 
@@ -192,14 +192,6 @@ impl Stage {
         command.env(VARIABLE, &self.value).env("SSL_CERT_FILE", daemon::bundle_in(folder));
         Process::spawn(command)?.found().await
     }
-}
-
-/// Letters that nobody guesses.
-fn random() -> Result<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|source| Error::internal("there is no randomness").with_source(source))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// What TLS is made with, which is what the opener takes.

@@ -13,12 +13,12 @@ fn a_ratio_without_a_goal_neither_holds_nor_fails() {
         (Subject::HostTrue, 1),
         (Subject::ExecTrue, 3),
     ];
-    for (subject, ms) in took {
+    let series = took.map(|(subject, ms)| {
         let mut series = Series::new();
         series.push(Duration::from_millis(ms));
-        report.latencies.push(series.row(subject));
-    }
-    report.compare();
+        (subject, series)
+    });
+    report.take(&series);
     let ratios: Vec<_> = report.ratios.iter().map(|ratio| (ratio.ratio, ratio.holds)).collect();
     assert_eq!(ratios, [(1.3, None), (1.8, Some(false)), (3.0, Some(false))]);
     let text = report.render_ratios();

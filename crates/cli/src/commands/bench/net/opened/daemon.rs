@@ -19,6 +19,7 @@ use super::super::process::{OWN, PATIENCE, Process};
 use super::super::server::{tell, until_the_end};
 use super::super::{DAEMON, PEER};
 use crate::client::{Client, Request, Starts};
+use crate::commands::bench::random;
 use crate::commands::block_on;
 use crate::commands::info::path;
 use crate::home::Home;
@@ -46,7 +47,7 @@ struct World {
 impl Daemon {
     /// Starts it. The resolver is at an address, the authority in PEM.
     pub(super) async fn start(resolver: IpAddr, authority: &str) -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("infield-bench-{}", super::random()?));
+        let folder = std::env::temp_dir().join(format!("infield-bench-{}", random()?));
         let client = Client::new(home(&folder)?, Starts::Nothing);
         let mut command = Command::new(OWN);
         command.args([PEER, DAEMON]).arg(&folder).process_group(0);
