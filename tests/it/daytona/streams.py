@@ -2,6 +2,7 @@
 interpreters."""
 
 import asyncio
+import queue
 import sys
 import time
 
@@ -105,6 +106,29 @@ async def logs_async():
         await sandbox.delete()
 
 
+def opened(process, **wish):
+    return patient(
+        lambda: process.create_pty_session(**wish), lambda: process.kill_pty_session(wish["id"])
+    )
+
+
+def viewed(process, name):
+    return patient(lambda: process.connect_pty_session(name), lambda: None)
+
+
+def patient(connect, undo):
+    """The sync SDK means to wait ten seconds for a terminal's first message, but fails when none has
+    come after a tenth of one: it expects `TimeoutError` where `queue.Empty` is raised."""
+    for _ in range(20):
+        try:
+            return connect()
+        except DaytonaError as error:
+            if not isinstance(error.__cause__, queue.Empty):
+                raise
+        undo()
+    raise AssertionError("no message of a terminal came in time")
+
+
 def until(handle, text):
     """What a terminal shows until it has shown this; what is typed is echoed, so not literally."""
     seen = b""
@@ -118,8 +142,8 @@ def until(handle, text):
 def terminals():
     sandbox = Daytona().create()
     process = sandbox.process
-    handle = process.create_pty_session(
-        id="main", cwd="/tmp", envs={"SHAPE": "round"}, pty_size=PtySize(cols=100, rows=30)
+    handle = opened(
+        process, id="main", cwd="/tmp", envs={"SHAPE": "round"}, pty_size=PtySize(cols=100, rows=30)
     )
     assert handle.is_connected()
     handle.send_input("KEPT=this; stty size; echo $SHAPE-$TERM; pwd; id -un; echo E$((0))ND\n")
@@ -139,9 +163,9 @@ def terminals():
     until(handle, b"40 120")
 
     # Who comes later sees what was, and all see what comes.
-    second = process.connect_pty_session("main")
+    second = viewed(process, "main")
     until(second, b"round-xterm")
-    second.send_input("echo go-$((1+1)); sleep 600\n")
+    second.send_input("sh -c 'echo go-$((1+1)); exec sleep 600'\n")
     until(handle, b"go-2")
     handle.send_input("\x03")
     handle.send_input("echo both-$((1+1))\n")
@@ -149,7 +173,7 @@ def terminals():
     until(second, b"both-2")
     second.disconnect()
     handle.disconnect()
-    third = process.connect_pty_session("main")
+    third = viewed(process, "main")
     third.send_input("echo $KEPT-$((2+2)); exit 7\n")
     shown = []
     ended = third.wait(on_data=shown.append)
@@ -161,7 +185,7 @@ def terminals():
     raises(DaytonaError, lambda: process.connect_pty_session("main"))
 
     # Much comes whole, and what runs in a terminal ends with it.
-    much = process.create_pty_session(id="much")
+    much = opened(process, id="much")
     raises(DaytonaConflictError, lambda: process.create_pty_session(id="much"))
     raises(DaytonaError, lambda: process.resize_pty_session("much", PtySize(cols=0, rows=9)))
     much.send_input("stty -echo; head -c 3000000 /dev/zero | tr '\\0' z; echo $((2+2))END\n")
@@ -312,7 +336,7 @@ def left():
     process = sandbox.process
     process.create_session("left")
     process.execute_session_command("left", begin("sleep 7001"))
-    handle = process.create_pty_session(id="left")
+    handle = opened(process, id="left")
     handle.send_input("sleep 7002\n")
     sandbox.code_interpreter.run_code("import os; os.system('sleep 7003 &')")
     wait_for(lambda: process.exec("ps ax -o args").result.count("sleep 700") >= 3)
