@@ -28,7 +28,7 @@ use self::witness::Witness;
 use crate::programs::{clean, succeed, tool};
 
 /// Time that a scenario may take.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_secs(300);
 /// The newest Python SDK, and the one that the specifications were published with.
 const PYTHON: [&str; 2] = ["venv-daytona", "venv-daytona-old"];
 /// The same in TypeScript.

@@ -1,7 +1,7 @@
 //! Previews of real sandboxes, with real clients: curl, Node's WebSocket, and sockets.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ impl Site {
     }
 
     async fn with(options: &[&str]) -> Result<Self> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let address = infield_tests::free_address()?;
         let listen = address.to_string();
         let server = Server::start(&[&["--preview", &listen][..], options].concat())?;
         let made = server.home.run(&["create", "--name", "web", "--json"])?;
@@ -253,7 +253,7 @@ async fn a_port_is_forwarded_to_loopback() -> Result<()> {
 /// which checks who asks, and the news of a change.
 #[tokio::test]
 async fn a_development_server_reloads_its_page() -> Result<()> {
-    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let address = infield_tests::free_address()?;
     let server = Server::start(&["--preview", &address.to_string()])?;
     let home = &server.home;
     home.run(&["create", "--name", "web"])?;

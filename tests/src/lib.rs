@@ -2,12 +2,13 @@
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -194,7 +195,7 @@ impl Server {
 
     /// The same by another command that ends in the one that is given.
     pub fn start_by(home: Home, change: impl FnOnce(Command) -> Command) -> Result<Self> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let address = free_address()?;
         let child = serve(&home, address, change)?;
         let mut server = Self { home, address, child };
         server.wait_until_healthy()?;
@@ -217,7 +218,7 @@ impl Server {
     pub fn revive(&mut self, options: &[&str]) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
-        self.address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        self.address = free_address()?;
         self.child = serve(&self.home, self.address, |mut serve| {
             serve.args(options);
             serve
@@ -261,6 +262,21 @@ impl Server {
         let answer: serde_json::Value = serde_json::from_str(&answer)?;
         Ok(answer["key"].as_str().context("the answer has no key")?.to_owned())
     }
+}
+
+/// An address of loopback that is free, and the next one, too, where previews are. It is below the
+/// ports that the kernel gives out by itself, so that nobody takes it before it is used.
+pub fn free_address() -> Result<SocketAddr> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 10_000 + (std::process::id() % 2_000) as u16 * 2;
+    for _ in 0..1_000 {
+        let port = first + NEXT.fetch_add(2, Ordering::Relaxed) % 16_000;
+        let addresses = [port, port + 1].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        if addresses.iter().all(|address| TcpListener::bind(address).is_ok()) {
+            return Ok(addresses[0]);
+        }
+    }
+    bail!("no port of loopback is free")
 }
 
 fn serve(

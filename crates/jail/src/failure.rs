@@ -51,6 +51,11 @@ pub(crate) fn full(message: impl Into<String>, hint: &str) -> Failure {
     Failure { hint: Some(hint.to_owned()), ..plain(FailureKind::Full, message) }
 }
 
+/// What was begun is not done yet; asking again goes on with it.
+pub(crate) fn late(message: impl Into<String>, hint: &str) -> Failure {
+    Failure { hint: Some(hint.to_owned()), ..plain(FailureKind::Late, message) }
+}
+
 fn plain(kind: FailureKind, message: impl Into<String>) -> Failure {
     Failure { kind, message: message.into(), errno: None, hint: None }
 }

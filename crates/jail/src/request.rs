@@ -366,6 +366,8 @@ pub enum FailureKind {
     Unsupported,
     /// A ceiling of the host is reached.
     Full,
+    /// It is not done yet; asking again goes on with it.
+    Late,
     /// The kernel said no.
     Kernel,
 }

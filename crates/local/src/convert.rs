@@ -35,6 +35,7 @@ pub(crate) fn failure(failure: request::Failure) -> Error {
         FailureKind::Refused => Kind::Invalid,
         FailureKind::Unsupported => Kind::Unsupported,
         FailureKind::Full => Kind::Quota,
+        FailureKind::Late => Kind::Unavailable,
         FailureKind::Kernel => Kind::Internal,
     };
     let message: String = failure.message.chars().take(MOST_TEXT).collect();

@@ -25,10 +25,10 @@ fn lists_are_narrowed_sorted_and_counted() -> Result<()> {
 
 #[test]
 fn links_to_ports_let_their_holders_in_until_they_end() -> Result<()> {
-    python(&Server::start(&["--preview", "127.0.0.1:0"])?, "changes.py", "previews")
+    python(&Server::start(&[])?, "changes.py", "previews")
 }
 
 #[test]
 fn a_sandbox_lives_and_is_changed_in_typescript() -> Result<()> {
-    typescript(&Server::start(&["--preview", "127.0.0.1:0"])?, "sandboxes.mjs")
+    typescript(&Server::start(&[])?, "sandboxes.mjs")
 }

@@ -33,7 +33,7 @@ const NEWER: &[(&str, &str)] =
 #[tokio::test]
 async fn organizations_see_nothing_of_each_other_on_any_route() -> Result<()> {
     every_route_has_a_row()?;
-    let server = Server::start(&["--preview", "127.0.0.1:0"])?;
+    let server = Server::start(&[])?;
     let owner = Things::of(&server, "amberfield")?;
     let stranger = Things::of(&server, "basaltrock")?;
     let mut walk = Walk { server, owner, stranger };

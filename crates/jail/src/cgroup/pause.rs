@@ -10,16 +10,18 @@ use std::time::{Duration, Instant};
 
 use super::detect::{Controller, Version};
 use super::{Branch, Trees, field};
-use crate::failure::{At, Outcome, full, unsupported};
+use crate::failure::{At, Outcome, late, unsupported};
 use crate::folders;
 
-/// How long processes may take until all of them stand still. Those in the kernel come out first.
+/// How long the launcher, which has others to serve, waits until all processes stand still. Those in
+/// the kernel come out first, and those that are out of their share of the processors wait for it.
 const HELD_AFTER: Duration = Duration::from_millis(100);
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_micros(200);
 
 impl Trees {
-    /// Holds every process of a sandbox, or none when some cannot be held.
+    /// Holds every process of a sandbox. When some do not stand still yet it fails, and goes on: who
+    /// asks again soon learns more, and who gives up has to resume.
     pub(crate) fn pause(&self, name: &str) -> Outcome<()> {
         let branch = self.freezer().ok_or_else(|| {
             unsupported(
@@ -38,9 +40,8 @@ impl Trees {
         let end = Instant::now() + HELD_AFTER;
         while !branch.is_still(name) {
             if Instant::now() > end {
-                branch.let_go(name).at("let the processes go on")?;
-                return Err(full(
-                    format!("some processes of the sandbox `{name}` cannot be held now"),
+                return Err(late(
+                    format!("some processes of the sandbox `{name}` do not stand still yet"),
                     "try again in a moment",
                 ));
             }

@@ -1,6 +1,5 @@
 //! One sandbox against another. Numbers of calls are those of x86_64.
 
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -55,7 +54,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
 
 fn reach(stage: &Stage) -> Result<Outcome> {
     let (victim, attacker) = (stage.sandbox(&[])?, stage.sandbox(&[])?);
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let port = infield_tests::free_address()?.port();
     victim.leave_running(&format!(
         "
 server = socket.create_server(('127.0.0.1', {port}))
