@@ -16,6 +16,7 @@ mod states;
 mod streams;
 mod volumes;
 mod walk;
+mod whole;
 mod witness;
 
 use std::path::Path;
@@ -77,16 +78,23 @@ fn python_with(
 
 /// Runs a script in Node, with every version of the TypeScript SDK; the script is told which.
 fn typescript(server: &Server, script: &str) -> Result<()> {
+    typescript_with(server, script, Besides::default())
+}
+
+/// The same, with something besides.
+fn typescript_with(server: &Server, script: &str, besides: Besides<'_>) -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/daytona");
     let mut answers = 0;
     for package in TYPESCRIPT {
-        let key = server.key(&format!("node-{package}-{script}").replace(['@', '/', '.'], "-"))?;
+        let name = format!("node-{package}-{script}").replace(['@', '/', '.'], "-");
+        let key = server.key_with(&name, besides.key)?;
         let entry = tool(&format!("node_modules/{package}/esm/index.js"))?;
         let witness = Witness::before(server.address)?;
         let mut command = clean(tool("node_modules/node/bin/node")?)?;
         command
             .arg(folder.join(script))
             .arg(entry)
+            .envs(besides.variables.iter().copied())
             .env("DAYTONA_API_URL", witness.url("/api"))
             .env("DAYTONA_API_KEY", key);
         succeed(command, LIMIT)?;

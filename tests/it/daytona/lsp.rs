@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use infield_tests::{Server, tools};
+use infield_tests::Server;
 
-use super::{Besides, LIMIT, TYPESCRIPT, python_with};
+use super::{Besides, LIMIT, python_with, typescript_with};
 use crate::programs::{clean, succeed, tool};
 
 /// Where the user of a sandbox has what they installed.
@@ -36,8 +36,7 @@ const SEES_ALL: Besides<'_> = Besides { key: &["--sees-all"], variables: &[] };
 fn language_servers_know_symbols_and_completions() -> Result<()> {
     let server = Server::start(&[])?;
     server.home.run(&["create", "--name", "code", "--user", "daytona"])?;
-    let packages = server.home.path().join("pylsp.tar");
-    pack(&packages, &site_packages()?, &["."])?;
+    let packages = packed_pylsp(&server)?;
     server.home.run(&["cp", &packages.to_string_lossy(), "code:/tmp/pylsp.tar"])?;
     let modules = server.home.path().join("tsls.tar");
     let names = ["typescript", "typescript-language-server"];
@@ -45,7 +44,7 @@ fn language_servers_know_symbols_and_completions() -> Result<()> {
     server.home.run(&["cp", &modules.to_string_lossy(), "code:/tmp/tsls.tar"])?;
     server.home.run(&["exec", "code", "sh", "-c", INSTALL])?;
     python_with(&server, ("lsp.py", "knowledge knowledge_async"), SEES_ALL)?;
-    typescript(&server)
+    typescript_with(&server, "lsp.mjs", SEES_ALL)
 }
 
 #[test]
@@ -54,10 +53,13 @@ fn a_language_server_that_is_missing_or_hostile_costs_an_error() -> Result<()> {
     python_with(&server, ("lsp.py", "hostile"), Besides::default())
 }
 
-fn site_packages() -> Result<PathBuf> {
+/// The packages of a language server for Python, as an archive.
+pub(super) fn packed_pylsp(server: &Server) -> Result<PathBuf> {
     let folder = tool("venv-lsp/lib")?;
     let version = std::fs::read_dir(&folder)?.next().context("the environment is empty")??;
-    Ok(version.path().join("site-packages"))
+    let packages = server.home.path().join("pylsp.tar");
+    pack(&packages, &version.path().join("site-packages"), &["."])?;
+    Ok(packages)
 }
 
 fn pack(archive: &Path, folder: &Path, names: &[&str]) -> Result<()> {
@@ -65,20 +67,4 @@ fn pack(archive: &Path, folder: &Path, names: &[&str]) -> Result<()> {
     tar.arg("-cf").arg(archive).arg("-C").arg(folder);
     tar.args(LEFT_OUT.iter().map(|name| format!("--exclude={name}"))).args(names);
     succeed(tar, LIMIT).map(drop)
-}
-
-fn typescript(server: &Server) -> Result<()> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/daytona/lsp.mjs");
-    for package in TYPESCRIPT {
-        let name = format!("node-{package}-lsp").replace(['@', '/', '.'], "-");
-        let key = server.key_with(&name, SEES_ALL.key)?;
-        let mut command = clean(tool("node_modules/node/bin/node")?)?;
-        command
-            .arg(&script)
-            .arg(tools().join(format!("node_modules/{package}/esm/index.js")))
-            .env("DAYTONA_API_URL", server.url("/api"))
-            .env("DAYTONA_API_KEY", key);
-        succeed(command, LIMIT)?;
-    }
-    Ok(())
 }

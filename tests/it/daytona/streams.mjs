@@ -30,7 +30,7 @@ try {
   const onData = (bytes) => (shown += new TextDecoder().decode(bytes))
   const terminal = await sandbox.process.createPty({ id: 'main', cols: 100, rows: 30, envs: { SHAPE: 'round' }, onData })
   assert.equal((await terminal.resize(120, 40)).rows, 40)
-  await terminal.sendInput('stty size; echo $SHAPE-$((1+1)); sleep 600\n')
+  await terminal.sendInput(`sh -c 'stty size; echo $SHAPE-$((1+1)); exec sleep 600'\n`)
   await until(() => shown.includes('round-2'))
   assert.ok(shown.includes('40 120'), shown)
   await terminal.disconnect()
