@@ -12,6 +12,7 @@ mod processes;
 mod replay;
 mod sandboxes;
 mod schema;
+mod secrets;
 mod states;
 mod streams;
 mod volumes;

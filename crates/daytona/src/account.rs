@@ -210,3 +210,39 @@ pub struct RegionUsage {
     /// GiB of disk beside a GPU.
     pub max_disk_per_gpu: Option<u64>,
 }
+
+/// What an organization may have. The contract requires what has no bound to be there as `null`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegionQuota {
+    /// Whose.
+    pub organization_id: String,
+    /// Where.
+    pub region_id: String,
+    /// Of which kind of sandbox.
+    pub sandbox_class: &'static str,
+    /// Processors at most; −1 without a bound, as the following two.
+    pub total_cpu_quota: i64,
+    /// GiB of memory at most.
+    pub total_memory_quota: i64,
+    /// GiB of disk at most.
+    pub total_disk_quota: i64,
+    /// Graphics processors at most.
+    pub total_gpu_quota: i64,
+    /// Processors of one sandbox at most.
+    pub max_cpu_per_sandbox: Option<u64>,
+    /// GiB of memory of one sandbox at most.
+    pub max_memory_per_sandbox: Option<u64>,
+    /// GiB of disk of one sandbox at most.
+    pub max_disk_per_sandbox: Option<u64>,
+    /// The same of one that is kept.
+    pub max_disk_per_non_ephemeral_sandbox: Option<u64>,
+    /// Processors for each graphics processor.
+    pub max_cpu_per_gpu: Option<u64>,
+    /// GiB of memory for each graphics processor.
+    pub max_memory_per_gpu: Option<u64>,
+    /// GiB of disk for each graphics processor.
+    pub max_disk_per_gpu: Option<u64>,
+    /// Minutes that a sandbox may live.
+    pub max_sandbox_lifespan: Option<u64>,
+}

@@ -61,13 +61,18 @@ mod page;
 pub use page::NumberedPage;
 
 mod account;
-pub use account::{Member, Organization, Region, RegionUsage, Role, Usage, User};
+pub use account::{Member, Organization, Region, RegionQuota, RegionUsage, Role, Usage, User};
 
 mod key;
 pub use key::{ApiKey, ApiKeyMade, CreateApiKey, Scope};
 
 mod snapshot;
 pub use snapshot::Snapshot;
+
+mod secret;
+pub use secret::{
+    CreateSecret, SandboxSecret, Secret, SecretPage, UpdateSandboxSecrets, UpdateSecret,
+};
 
 mod volume;
 pub use volume::{CreateVolume, Volume};

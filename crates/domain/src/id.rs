@@ -105,6 +105,11 @@ random_id!(
     VolumeId, "vol-", "a volume id"
 );
 
+random_id!(
+    /// Names a secret for ever: `sec-` and 16 letters.
+    SecretId, "sec-", "a secret's id"
+);
+
 /// A sandbox's human name: a host name label, 1 to 63 of `a-z`, `0-9` and `-`, also `_` and `.`
 /// inside, in either case. It never looks like an id, so that a reference is never ambiguous.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

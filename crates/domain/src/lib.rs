@@ -28,7 +28,8 @@ pub mod audit;
 
 pub use error::{Error, Kind, Result};
 pub use id::{
-    ExecutionId, GuestPath, ImageName, KeyId, NetworkName, SandboxId, SandboxName, VolumeId,
+    ExecutionId, GuestPath, ImageName, KeyId, NetworkName, SandboxId, SandboxName, SecretId,
+    VolumeId,
 };
 pub use organization::Organization;
 pub use principal::{Permission, Principal};

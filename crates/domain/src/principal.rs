@@ -17,13 +17,16 @@ pub enum Permission {
     Execute,
     /// Import and remove images.
     Images,
+    /// Make, change and remove secrets.
+    Secrets,
     /// Make and revoke keys, read the audit trail, end the daemon.
     Admin,
 }
 
 impl Permission {
     /// Every permission there is.
-    pub const ALL: [Self; 5] = [Self::Read, Self::Manage, Self::Execute, Self::Images, Self::Admin];
+    pub const ALL: [Self; 6] =
+        [Self::Read, Self::Manage, Self::Execute, Self::Images, Self::Secrets, Self::Admin];
 
     /// The word that keys and messages use.
     pub fn as_str(self) -> &'static str {
@@ -32,6 +35,7 @@ impl Permission {
             Self::Manage => "manage",
             Self::Execute => "execute",
             Self::Images => "images",
+            Self::Secrets => "secrets",
             Self::Admin => "admin",
         }
     }

@@ -14,7 +14,7 @@ use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;
 
-use crate::id::{ID_LETTERS, text_type};
+use crate::id::{ID_LETTERS, SecretId, text_type};
 use crate::network::{DomainName, Pattern};
 use crate::sandbox::Millis;
 use crate::{Error, Result};
@@ -31,12 +31,15 @@ pub const MOST_SEALED_BYTES: usize = 64 << 10;
 const VALUE_BYTES: std::ops::RangeInclusive<usize> = 8..=8 << 10;
 /// Bytes of a name at most.
 const MOST_NAME: usize = 64;
+/// Characters of what people say about a secret at most.
+const MOST_ABOUT: usize = 500;
 /// What every placeholder begins with.
 const PREFIX: &str = "infield_secret_";
 /// How a refusal begins when a placeholder was to leave for a host that its secret does not name.
 pub const STRAY: &str = "it carries the placeholder of the secret";
 
-/// The name of a secret, which is a variable's name too: a letter, then letters, digits and `_`.
+/// The name of a secret: a letter, then letters, digits, `_` and `-`. Without `-` it is a variable's
+/// name too.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SecretName(String);
@@ -59,10 +62,15 @@ pub struct Sealed(pub Vec<u8>);
 /// What is known of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secret {
-    /// Its name, unique among all.
+    /// Its identity. One that is made under the name of a removed one is another.
+    pub id: SecretId,
+    /// Its name, unique among its owner's.
     pub name: SecretName,
     /// Whose sandboxes may use it.
     pub owner: String,
+    /// What people say about it.
+    #[serde(default)]
+    pub description: Option<String>,
     /// Where its value may go.
     pub hosts: Vec<Pattern>,
     /// When it was first made.
@@ -84,6 +92,8 @@ pub struct Wanted {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     /// Which.
+    pub id: SecretId,
+    /// Its name.
     pub secret: SecretName,
     /// The variable that has the placeholder.
     pub variable: String,
@@ -118,7 +128,7 @@ pub struct Guarded {
 impl Placeholder {
     /// Makes one of random bytes, of which the low five bits count.
     pub fn from_random(name: &SecretName, random: [u8; 2 * ID_LETTERS]) -> Self {
-        Self(format!("{PREFIX}{name}_{}", crate::id::letters(&random)))
+        Self(placeholder_prefix(name) + &crate::id::letters(&random))
     }
 }
 
@@ -161,6 +171,11 @@ impl Guarded {
     }
 }
 
+/// What every placeholder of a secret begins with; what follows is another one in each sandbox.
+pub fn placeholder_prefix(name: &SecretName) -> String {
+    format!("{PREFIX}{}_", name.as_str().replace('-', "_"))
+}
+
 /// Why a request is refused that would carry a placeholder to another host.
 pub fn stray(secret: &SecretName) -> String {
     format!("{STRAY} `{secret}`, which does not name this host")
@@ -169,6 +184,14 @@ pub fn stray(secret: &SecretName) -> String {
 /// Why a request is refused that would carry a placeholder in the clear.
 pub fn bare(secret: &SecretName) -> String {
     format!("{STRAY} `{secret}`, and is not encrypted")
+}
+
+/// Checks what somebody says about a secret.
+pub fn description(text: String) -> Result<String> {
+    if text.chars().count() <= MOST_ABOUT && !text.chars().any(char::is_control) {
+        return Ok(text);
+    }
+    Err(Error::invalid(format!("a description is one line of up to {MOST_ABOUT} characters")))
 }
 
 /// Checks the hosts of a secret, and puts them in order.
@@ -195,17 +218,33 @@ fn host(text: &str) -> Result<Pattern> {
     }
 }
 
+impl Wanted {
+    /// A secret by its name, for a variable.
+    pub fn new(secret: &str, variable: &str) -> Result<Self> {
+        let secret: SecretName = secret.parse()?;
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let begins = variable.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
+        if !begins || variable.len() > MOST_NAME || !variable.bytes().all(fits) {
+            return Err(Error::invalid("the variable of a secret has letters, digits and `_`")
+                .with_hint("write it like `GITHUB_TOKEN=GH_TOKEN`"));
+        }
+        Ok(Self { secret, variable: variable.to_owned() })
+    }
+}
+
 impl FromStr for SecretName {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
         let begins = text.bytes().next().is_some_and(|first| first.is_ascii_alphabetic());
-        if begins && text.len() <= MOST_NAME && text.bytes().all(inner) {
+        // What looks like an id is never a name, so that a reference is never ambiguous.
+        let is_id = text.parse::<SecretId>().is_ok();
+        if begins && !is_id && text.len() <= MOST_NAME && text.bytes().all(inner) {
             return Ok(Self(text.to_owned()));
         }
         Err(Error::invalid(format!(
-            "a secret's name is a letter and then up to {} letters, digits or `_`",
+            "a secret's name is a letter and then up to {} letters, digits, `_` or `-`",
             MOST_NAME - 1
         ))
         .with_hint("write it like `GITHUB_TOKEN`"))
@@ -235,14 +274,7 @@ impl FromStr for Wanted {
     /// Reads `NAME` or `NAME=VARIABLE`.
     fn from_str(text: &str) -> Result<Self> {
         let (secret, variable) = text.split_once('=').unwrap_or((text, text));
-        let secret: SecretName = secret.parse()?;
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        let begins = variable.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
-        if !begins || variable.len() > MOST_NAME || !variable.bytes().all(fits) {
-            return Err(Error::invalid("the variable of a secret has letters, digits and `_`")
-                .with_hint("write it like `GITHUB_TOKEN=GH_TOKEN`"));
-        }
-        Ok(Self { secret, variable: variable.to_owned() })
+        Self::new(secret, variable)
     }
 }
 

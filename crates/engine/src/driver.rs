@@ -18,6 +18,7 @@ use infield_domain::lifecycle::{Cause, Event, Reason, State, next};
 use infield_domain::network::Traffic;
 use infield_domain::preview;
 use infield_domain::sandbox::Sandbox;
+use infield_domain::secret::Grant;
 use infield_domain::{Error, Kind, Result, SandboxId};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -50,6 +51,8 @@ pub(crate) enum Change {
     Preview(NonZeroU16, preview::Change),
     /// What its secrets are, which changed.
     Secrets,
+    /// Which secrets it has.
+    Grants(Vec<Grant>),
     /// What else its owner settles about it.
     Sandbox(SandboxChange),
     /// The variables of what starts later.
@@ -119,7 +122,7 @@ impl Seat {
         let what = match &change {
             Change::Network(_) => "network",
             Change::Preview(_, _) => "preview",
-            Change::Secrets => "secrets",
+            Change::Secrets | Change::Grants(_) => "secrets",
             Change::Sandbox(_) => "record",
             Change::Environment(_) => "variables",
         };
@@ -306,6 +309,7 @@ impl Driver {
             Change::Network(change) => self.change_network(change).await?,
             Change::Preview(port, change) => self.sandbox.spec.previews.change(port, change)?,
             Change::Secrets => return self.renew_secrets().await,
+            Change::Grants(grants) => self.change_grants(grants).await?,
             Change::Sandbox(change) => {
                 self.change_sandbox(change).await?;
                 // Its timers count from its last change of state, which this is none of.
@@ -338,6 +342,15 @@ impl Driver {
             self.engine.provider().set_network(&self.seat.id, &terms).await?;
         }
         self.sandbox = changed;
+        Ok(())
+    }
+
+    async fn change_grants(&mut self, grants: Vec<Grant>) -> Result<()> {
+        if self.sandbox.state.is_alive() {
+            let given = self.engine.given(&grants).await?;
+            self.engine.provider().set_secrets(&self.seat.id, &given).await?;
+        }
+        self.sandbox.spec.secrets = grants;
         Ok(())
     }
 

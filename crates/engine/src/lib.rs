@@ -68,7 +68,7 @@ mod keys;
 pub use keys::{CreateKey, CreateOwnKey, Key, NewKey};
 mod organizations;
 mod secrets;
-pub use secrets::SetSecret;
+pub use secrets::{ChangeSecret, HeldSecret, MOST_OWN_SECRETS, SetSecret, is_unknown_secret};
 mod volumes;
 pub use volumes::{CreateVolume, is_unknown_volume};
 

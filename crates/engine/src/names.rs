@@ -1,7 +1,7 @@
 //! Ids and names that nobody chose: random, and in the case of names also readable.
 
 use infield_domain::id::ID_LETTERS;
-use infield_domain::{ExecutionId, KeyId, SandboxId, SandboxName, VolumeId};
+use infield_domain::{ExecutionId, KeyId, SandboxId, SandboxName, SecretId, VolumeId};
 
 const ADJECTIVES: &[&str] = &[
     "amber", "bold", "brave", "brisk", "calm", "clear", "cool", "crisp", "eager", "early", "fair",
@@ -43,6 +43,11 @@ pub(crate) fn key_id() -> KeyId {
 /// A volume's id.
 pub(crate) fn volume_id() -> VolumeId {
     VolumeId::from_random(random::<ID_LETTERS>())
+}
+
+/// A secret's id.
+pub(crate) fn secret_id() -> SecretId {
+    SecretId::from_random(random::<ID_LETTERS>())
 }
 
 /// The text of a key: 52 letters of five random bits, so 260 bits.

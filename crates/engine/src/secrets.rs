@@ -14,16 +14,26 @@ use infield_domain::secret::{
     self, Given, Grant, MOST_GRANTS, MOST_HOST_BYTES, MOST_SEALED_BYTES, Placeholder, Sealed,
     Secret, SecretName, Value, Wanted, trust,
 };
-use infield_domain::{Error, Kind, Permission, Principal, Result};
+use infield_domain::{Error, Kind, Permission, Principal, Result, SecretId};
 
 use crate::driver::{Change, Seat};
 use crate::gate::clipped;
 use crate::{Engine, names};
 
-/// Secrets that are kept at most.
-const MOST_SECRETS: usize = 1_000;
+/// Secrets that are kept at most, and those of one owner.
+const MOST_SECRETS: usize = 10_000;
+/// Secrets of one owner at most.
+pub const MOST_OWN_SECRETS: usize = 1_000;
 /// How long a caller waits until a sandbox that runs has what changed.
 const CHANGE_LIMIT: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// How the message begins that there is no such secret.
+const UNKNOWN: &str = "there is no secret";
+
+/// Whether a secret was not found, and not something else that a sandbox was to have.
+pub fn is_unknown_secret(error: &Error) -> bool {
+    error.kind() == Kind::NotFound && error.message().starts_with(UNKNOWN)
+}
 
 /// What a secret shall be.
 #[derive(Debug)]
@@ -32,83 +42,243 @@ pub struct SetSecret {
     pub name: SecretName,
     /// Whose sandboxes may use it; the caller's own when there is none.
     pub owner: Option<String>,
+    /// What it is, in a line; as before when there is none.
+    pub description: Option<String>,
     /// Where its value may go.
     pub hosts: Vec<Pattern>,
     /// The value.
     pub value: Value,
 }
 
+/// What of a secret is to be changed. A value is sealed together with its hosts, so that nobody who
+/// keeps it can lead it elsewhere: other hosts need the value again.
+#[derive(Debug, Default)]
+pub struct ChangeSecret {
+    /// What it is, in a line.
+    pub description: Option<String>,
+    /// Where its value may go.
+    pub hosts: Option<Vec<Pattern>>,
+    /// The value.
+    pub value: Option<Value>,
+}
+
+/// Whether a secret may be there before it is set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Any,
+    None,
+}
+
+/// A secret that a sandbox has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldSecret {
+    /// Which, and how.
+    pub grant: Grant,
+    /// Where its value may go; nowhere when the secret is gone.
+    pub hosts: Vec<Pattern>,
+}
+
 impl Engine {
-    /// Makes a secret, or gives one another value and other hosts. Needs `admin`.
+    /// Makes a secret, or gives one another value and other hosts. Needs `secrets`, and `admin` for
+    /// somebody else's.
     pub async fn set_secret(&self, who: &Principal, set: SetSecret) -> Result<Secret> {
-        let name = set.name.clone();
-        let hosts: Vec<_> = set.hosts.iter().map(ToString::to_string).collect();
-        let detail = format!("hosts {}", hosts.join(" "));
-        let result = self.put_secret(who, set).await;
+        let (name, detail) = (set.name.clone(), told(&set.hosts));
+        let result = self.put_secret(who, set, Before::Any).await;
         self.noted(who, ("secret.set", name.as_str(), &detail), result)
     }
 
-    async fn put_secret(&self, who: &Principal, set: SetSecret) -> Result<Secret> {
-        who.require(Permission::Admin)?;
-        let SetSecret { name, owner, hosts, value } = set;
+    /// Makes a secret; a conflict when there is one of this name. Needs what setting one needs.
+    pub async fn create_secret(&self, who: &Principal, set: SetSecret) -> Result<Secret> {
+        let (name, detail) = (set.name.clone(), told(&set.hosts));
+        let result = self.put_secret(who, set, Before::None).await;
+        self.noted(who, ("secret.create", name.as_str(), &detail), result)
+    }
+
+    async fn put_secret(&self, who: &Principal, set: SetSecret, allowed: Before) -> Result<Secret> {
+        who.require(Permission::Secrets)?;
+        let SetSecret { name, owner, description, hosts, value } = set;
+        let owner = owner.unwrap_or_else(|| who.owner.clone());
+        if owner != who.owner {
+            who.require(Permission::Admin)?;
+        }
         let known = self.records().call(|store| store.secrets()).await?;
-        let before = known.iter().find(|secret| secret.name == name);
-        if before.is_none() && known.len() >= MOST_SECRETS {
-            let text = format!("there are {MOST_SECRETS} secrets, which is the limit");
+        let owned = known.iter().filter(|secret| secret.owner == owner).count();
+        let before = known.iter().find(|secret| secret.owner == owner && secret.name == name);
+        if before.is_some() && allowed == Before::None {
+            return Err(taken(&name));
+        }
+        if before.is_none() && (owned >= MOST_OWN_SECRETS || known.len() >= MOST_SECRETS) {
+            let text = format!("there are {owned} secrets, and room for no more");
             return Err(Error::new(Kind::Quota, text).with_hint("remove some"));
         }
         let now = self.now();
         let sealed = self.provider().seal_secret(&name, &hosts, value).await?;
         let secret = Secret {
-            owner: owner
-                .or_else(|| before.map(|before| before.owner.clone()))
-                .unwrap_or_else(|| who.owner.clone()),
+            id: before.map_or_else(names::secret_id, |before| before.id.clone()),
+            owner,
+            description: description.or_else(|| before.and_then(|one| one.description.clone())),
             created_at: before.map_or(now, |before| before.created_at),
             changed_at: now,
             name,
             hosts,
         };
+        self.keep_secret(secret, sealed).await
+    }
+
+    /// Changes a secret. Needs `secrets`.
+    pub async fn change_secret(
+        &self,
+        who: &Principal,
+        reference: &str,
+        change: ChangeSecret,
+    ) -> Result<Secret> {
+        let detail = change.hosts.as_deref().map_or_else(String::new, told);
+        let result = self.alter_secret(who, reference, change).await;
+        self.noted(who, ("secret.change", &clipped(reference), &detail), result)
+    }
+
+    async fn alter_secret(
+        &self,
+        who: &Principal,
+        reference: &str,
+        change: ChangeSecret,
+    ) -> Result<Secret> {
+        who.require(Permission::Secrets)?;
+        let (mut secret, mut sealed) = self.find_secret(who, reference).await?;
+        let hosts = change.hosts.unwrap_or_else(|| secret.hosts.clone());
+        match change.value {
+            Some(value) => {
+                sealed = self.provider().seal_secret(&secret.name, &hosts, value).await?
+            }
+            None if hosts != secret.hosts => {
+                let text = "a value is sealed together with its hosts: other hosts need it again";
+                return Err(Error::invalid(text).with_hint("send the value along with the hosts"));
+            }
+            None => {}
+        }
+        secret.hosts = hosts;
+        secret.description = change.description.or(secret.description);
+        secret.changed_at = self.now();
+        self.keep_secret(secret, sealed).await
+    }
+
+    async fn keep_secret(&self, secret: Secret, sealed: Sealed) -> Result<Secret> {
         let row = secret.clone();
-        self.records().call(move |store| store.put_secret(&row, &sealed)).await?;
-        self.renew_secrets(&secret.name).await?;
+        let kept = self.records().call(move |store| store.put_secret(&row, &sealed)).await;
+        match kept {
+            // Somebody was faster.
+            Err(error) if error.kind() == Kind::Conflict => return Err(taken(&secret.name)),
+            other => other?,
+        }
+        self.renew_secrets(&secret.id).await?;
         Ok(secret)
     }
 
-    /// Every secret; never a value. Needs `admin`.
+    /// Every secret that the caller may see; never a value. Needs `secrets`.
     pub async fn list_secrets(&self, who: &Principal) -> Result<Vec<Secret>> {
-        who.require(Permission::Admin)?;
-        self.records().call(|store| store.secrets()).await
+        who.require(Permission::Secrets)?;
+        let mut secrets = self.records().call(|store| store.secrets()).await?;
+        secrets.retain(|secret| who.sees(&secret.owner));
+        Ok(secrets)
     }
 
-    /// Removes a secret; sandboxes that run can use it no more when this returns. Needs `admin`.
+    /// Finds a secret by id or name; never its value. Needs `secrets`.
+    pub async fn get_secret(&self, who: &Principal, reference: &str) -> Result<Secret> {
+        who.require(Permission::Secrets)?;
+        Ok(self.find_secret(who, reference).await?.0)
+    }
+
+    /// Removes a secret; sandboxes that run can use it no more when this returns. Needs `secrets`.
     pub async fn remove_secret(&self, who: &Principal, reference: &str) -> Result<Secret> {
         let result = self.drop_secret(who, reference).await;
         self.noted(who, ("secret.remove", &clipped(reference), ""), result)
     }
 
     async fn drop_secret(&self, who: &Principal, reference: &str) -> Result<Secret> {
-        who.require(Permission::Admin)?;
-        let name: SecretName = reference.parse()?;
-        let removed = self.records().call({
-            let name = name.clone();
-            move |store| {
-                let found = store.secret(&name)?;
-                store.remove_secret(&name)?;
-                Ok(found)
-            }
-        });
-        let (secret, _) = removed.await?.ok_or_else(|| missing(&name))?;
-        self.renew_secrets(&name).await?;
+        who.require(Permission::Secrets)?;
+        let (secret, _) = self.find_secret(who, reference).await?;
+        let id = secret.id.clone();
+        if !self.records().call(move |store| store.remove_secret(&id)).await? {
+            return Err(missing(&clipped(reference)));
+        }
+        self.renew_secrets(&secret.id).await?;
         Ok(secret)
+    }
+
+    /// By its id, or by its name: the caller's own comes before what else the caller sees.
+    async fn find_secret(&self, who: &Principal, reference: &str) -> Result<(Secret, Sealed)> {
+        let all = self.records().call(|store| store.secrets()).await?.into_iter();
+        let fits = |secret: &Secret| {
+            who.sees(&secret.owner)
+                && (secret.id.as_str() == reference || secret.name.as_str() == reference)
+        };
+        let mut found: Vec<_> = all.filter(fits).collect();
+        found.sort_by_key(|secret| secret.owner != who.owner);
+        let secret = match &found[..] {
+            [] => return Err(missing(&clipped(reference))),
+            [first, second, ..] if (first.owner == who.owner) == (second.owner == who.owner) => {
+                let text = format!("several owners have a secret `{}`", clipped(reference));
+                return Err(Error::conflict(text).with_hint("name it by its id"));
+            }
+            [first, ..] => first.id.clone(),
+        };
+        let found = self.records().call(move |store| store.secret(&secret)).await?;
+        found.ok_or_else(|| missing(&clipped(reference)))
+    }
+
+    /// The secrets of a sandbox, without their values. Needs `read`.
+    pub async fn sandbox_secrets(&self, who: &Principal, sandbox: &str) -> Result<Vec<HeldSecret>> {
+        who.require(Permission::Read)?;
+        let held = self.registry().find(who, sandbox)?.sandbox();
+        let grants = &held.spec.secrets;
+        let found = self.look_up(grants).await?.into_iter();
+        let held = |(grant, found): (Grant, Option<(Secret, Sealed)>)| {
+            let hosts = found.map_or_else(Vec::new, |(secret, _)| secret.hosts);
+            HeldSecret { grant, hosts }
+        };
+        Ok(found.map(held).collect())
+    }
+
+    /// Gives a sandbox these secrets and no others: requests that leave from now on, and the
+    /// variables of what starts later. One that it keeps keeps its placeholder. Needs `manage`.
+    pub async fn give_secrets(
+        &self,
+        who: &Principal,
+        sandbox: &str,
+        wishes: &[Wanted],
+    ) -> Result<Arc<Sandbox>> {
+        let names: Vec<_> = wishes.iter().map(|wish| wish.secret.to_string()).collect();
+        let result = self.exchange_secrets(who, sandbox, wishes).await;
+        self.noted_inside(who, ("sandbox.secrets", sandbox, &names.join(" ")), result)
+    }
+
+    async fn exchange_secrets(
+        &self,
+        who: &Principal,
+        sandbox: &str,
+        wishes: &[Wanted],
+    ) -> Result<Arc<Sandbox>> {
+        who.require(Permission::Manage)?;
+        let seat = self.registry().find(who, sandbox)?;
+        let before = seat.sandbox();
+        let spec = &before.spec;
+        let mut grants = self.grants(who, wishes, (&spec.network, &spec.environment)).await?;
+        for grant in &mut grants {
+            let same = |old: &&Grant| (&old.id, &old.variable) == (&grant.id, &grant.variable);
+            if let Some(kept) = spec.secrets.iter().find(same) {
+                grant.placeholder = kept.placeholder.clone();
+            }
+        }
+        seat.change(Change::Grants(grants), CHANGE_LIMIT).await
     }
 
     /// Lets running sandboxes that have a secret use it as it is now. One that cannot be reached
     /// keeps none of the others waiting, and fails the call.
-    async fn renew_secrets(&self, name: &SecretName) -> Result<()> {
+    async fn renew_secrets(&self, id: &SecretId) -> Result<()> {
         let has = |seat: &Arc<Seat>| {
             let sandbox = seat.sandbox();
             let grants = &sandbox.spec.secrets;
-            sandbox.state.is_alive() && grants.iter().any(|grant| grant.secret == *name)
+            sandbox.state.is_alive() && grants.iter().any(|grant| grant.id == *id)
         };
         let seats: Vec<_> = self.registry().all().into_iter().filter(has).collect();
         let changes = seats.iter().map(|seat| seat.change(Change::Secrets, CHANGE_LIMIT));
@@ -140,10 +310,9 @@ impl Engine {
                 return Err(Error::invalid(format!("the variable `{variable}` is there twice"))
                     .with_hint(format!("choose another one: `{secret}=VARIABLE`")));
             }
-            let name = secret.clone();
-            let found = self.records().call(move |store| store.secret(&name)).await?;
-            found.filter(|(found, _)| who.sees(&found.owner)).ok_or_else(|| missing(secret))?;
+            let (found, _) = self.find_secret(who, secret.as_str()).await?;
             grants.push(Grant {
+                id: found.id,
                 secret: secret.clone(),
                 variable: variable.clone(),
                 placeholder: Placeholder::from_random(secret, names::random()),
@@ -157,7 +326,7 @@ impl Engine {
     pub(crate) async fn given(&self, grants: &[Grant]) -> Result<Vec<Given>> {
         let mut all = Vec::new();
         for (grant, found) in self.look_up(grants).await? {
-            let (secret, sealed) = found.ok_or_else(|| missing(&grant.secret))?;
+            let (secret, sealed) = found.ok_or_else(|| missing(grant.secret.as_str()))?;
             all.push(give(&grant, secret, sealed));
         }
         bounded(all)
@@ -180,7 +349,7 @@ impl Engine {
         let grants = grants.to_vec();
         let look = move |store: &mut infield_store::Store| {
             let pair = |grant: Grant| {
-                let found = store.secret(&grant.secret)?;
+                let found = store.secret(&grant.id)?;
                 Ok((grant, found))
             };
             grants.into_iter().map(pair).collect()
@@ -206,8 +375,18 @@ fn bounded(all: Vec<Given>) -> Result<Vec<Given>> {
     Ok(all)
 }
 
-fn missing(name: &SecretName) -> Error {
-    Error::not_found(format!("there is no secret `{name}`"))
+fn told(hosts: &[Pattern]) -> String {
+    let hosts: Vec<_> = hosts.iter().map(ToString::to_string).collect();
+    format!("hosts {}", hosts.join(" "))
+}
+
+fn taken(name: &SecretName) -> Error {
+    Error::conflict(format!("there is a secret `{name}` already"))
+        .with_hint("choose another name, or change the one that is there")
+}
+
+fn missing(name: &str) -> Error {
+    Error::not_found(format!("{UNKNOWN} `{name}`"))
         .with_hint(format!("ask the user to make it: `infield secret set {name} --host HOST`"))
 }
 

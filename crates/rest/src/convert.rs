@@ -27,7 +27,7 @@ pub(crate) use sandboxes::{
     ceilings, create_sandbox, deadlines, inspection, list_sandboxes, network, network_name, prune,
     pruned, sandbox,
 };
-pub(crate) use secrets::{secret, set_secret};
+pub(crate) use secrets::{secret, set_secret, wanted_secrets};
 pub(crate) use volumes::{create_volume, volume, volume_inspection};
 
 #[cfg(test)]

@@ -60,6 +60,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/sandboxes/{ref}/pause", || post(sandboxes::pause)),
     route("POST", "/v1/sandboxes/{ref}/archive", || post(sandboxes::archive)),
     route("GET", "/v1/sandboxes/{ref}/usage", || get(sandboxes::usage)),
+    route("PUT", "/v1/sandboxes/{ref}/secrets", || put(secrets::give)),
     route("PUT", "/v1/sandboxes/{ref}/network", || put(sandboxes::set_network)),
     route("GET", "/v1/sandboxes/{ref}/ports", || get(ports::list)),
     route("PUT", "/v1/sandboxes/{ref}/ports/{port}", || put(ports::change)),

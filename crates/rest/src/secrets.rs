@@ -1,4 +1,4 @@
-//! Secrets: set, listed, removed. A value comes in, and never goes out.
+//! Secrets: set, listed, given to sandboxes, removed. A value comes in, and never goes out.
 
 use axum::Json;
 use axum::extract::State;
@@ -34,4 +34,16 @@ pub(crate) async fn remove(
 ) -> Answer<Json<wire::Secret>> {
     let secret = context.doors.engine.remove_secret(&who, &name).await?;
     Ok(Json(convert::secret(secret)))
+}
+
+/// What a sandbox had and is not given is taken away.
+pub(crate) async fn give(
+    State(context): State<Context>,
+    Who(who): Who,
+    body::Part(sandbox): body::Part,
+    body::Json(wish): body::Json<wire::GiveSecrets>,
+) -> Answer<Json<wire::Sandbox>> {
+    let wanted = convert::wanted_secrets(&wish.secrets)?;
+    let sandbox = context.doors.engine.give_secrets(&who, &sandbox, &wanted).await?;
+    Ok(Json(convert::sandbox((*sandbox).clone())))
 }

@@ -50,7 +50,7 @@ pub use sandboxes::{
     CreateSandbox, Deadlines, Inspection, ListSandboxes, MASK, Network, NetworkLimits, Prune,
     Pruned, ResourceWishes, Sandbox,
 };
-pub use secrets::{Secret, SetSecret};
+pub use secrets::{GiveSecrets, Secret, SetSecret};
 pub use volumes::{CreateVolume, Volume, VolumeInspection, VolumeMount};
 
 /// The header that names the build of a client of our own.

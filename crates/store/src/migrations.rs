@@ -110,6 +110,41 @@ const STEPS: &[M<'static>] = &[
         "DROP INDEX sandbox_names;
     CREATE UNIQUE INDEX sandbox_names ON sandboxes (owner, name) WHERE state <> 'deleted';",
     ),
+    // The same for secrets, which get ids: 16 letters of 5 random bits each. Sandboxes had theirs by
+    // name alone; what names none that is there gets an id that is nobody's.
+    M::up(
+        "ALTER TABLE secrets RENAME TO secrets_before;
+    CREATE TABLE secrets (
+        id     TEXT PRIMARY KEY NOT NULL,
+        owner  TEXT NOT NULL,
+        name   TEXT NOT NULL,
+        sealed BLOB NOT NULL,
+        body   TEXT NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX secret_names ON secrets (owner, name);
+    WITH RECURSIVE turns (turn) AS (SELECT 1 UNION ALL SELECT turn + 1 FROM turns WHERE turn < 16),
+        letters (name, letter) AS MATERIALIZED (
+            SELECT name,
+                substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + (random() & 31), 1)
+            FROM secrets_before, turns),
+        ids (name, id) AS MATERIALIZED (
+            SELECT name, 'sec-' || group_concat(letter, '') FROM letters GROUP BY name)
+    INSERT INTO secrets (id, owner, name, sealed, body)
+        SELECT ids.id, json_extract(body, '$.owner'), name, sealed, json_set(body, '$.id', ids.id)
+        FROM secrets_before JOIN ids USING (name);
+    UPDATE sandboxes SET body = json_set(body, '$.spec.secrets', (
+        SELECT json_group_array(json_set(grant.value, '$.id', coalesce(
+            (SELECT id FROM secrets WHERE name = json_extract(grant.value, '$.secret')),
+            'sec-0000000000000000')))
+        FROM json_each(body, '$.spec.secrets') AS grant))
+        WHERE json_array_length(body, '$.spec.secrets') > 0;
+    DROP TABLE secrets_before;",
+    ),
+    // Secrets have a permission of their own now; who had to administer for them has it.
+    M::up(
+        "UPDATE keys SET body = json_insert(body, '$.permissions[#]', 'secrets')
+        WHERE EXISTS (SELECT 1 FROM json_each(body, '$.permissions') WHERE value = 'admin');",
+    ),
 ];
 
 /// Brings the schema up to date.
@@ -117,3 +152,6 @@ pub(crate) fn apply(connection: &mut Connection) -> Result<(), StoreError> {
     Migrations::from_slice(STEPS).to_latest(connection)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -208,7 +208,7 @@ async fn keys_are_shown_once() -> Result<()> {
     assert_eq!(names, ["id", "name", "key"]);
     let page = server.good(200, ("GET", "/v1/keys", NONE)).await?;
     assert!(!page.to_string().contains(made["key"].as_str().expect("it is a text")));
-    let permissions = json!(["read", "manage", "execute", "images"]);
+    let permissions = json!(["read", "manage", "execute", "images", "secrets"]);
     assert_eq!(page["items"][0]["permissions"], permissions, "a plain key is no admin");
     server.bad((409, "conflict"), ("POST", "/v1/keys", json!({"name": "ci"}))).await?;
     let target = format!("/v1/keys/{}", made["id"].as_str().expect("it is a text"));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use infield_domain::{Error, Result};
-use infield_rest::wire::{Page, Secret};
+use infield_rest::wire::{GiveSecrets, Page, Sandbox, Secret};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -14,7 +14,7 @@ use crate::args::Format;
 use crate::client::{Client, Request, segment};
 use crate::output::{self, Table};
 
-/// Set, list and remove secrets: values that sandboxes can use and never have
+/// Set, list, give and remove secrets: values that sandboxes can use and never have
 ///
 /// A sandbox made with `--secret NAME` has a placeholder in the variable NAME. In its requests to
 /// the hosts that the secret names, over TLS, the placeholder becomes the value on the way out; in
@@ -26,6 +26,7 @@ Examples:
   infield secret set GITHUB_TOKEN --host api.github.com --host github.com < token.txt
   infield secret set OPENAI_API_KEY --host api.openai.com --from-env OPENAI_API_KEY
   infield create --name web --secret GITHUB_TOKEN --secret DB_KEY=API_KEY
+  infield secret give web GITHUB_TOKEN    # and nothing else, as it runs
   infield secret rm GITHUB_TOKEN")]
 pub(crate) struct SecretArgs {
     #[command(subcommand)]
@@ -40,6 +41,9 @@ enum SecretCommand {
     /// List secrets; never their values
     #[command(alias = "list")]
     Ls(Format),
+    /// Give a sandbox these secrets and no others, also while it runs; commands that start later
+    /// have their variables
+    Give(GiveArgs),
     /// Remove secrets; sandboxes that run can use them no more
     #[command(alias = "remove", alias = "delete")]
     Rm(RmArgs),
@@ -47,7 +51,7 @@ enum SecretCommand {
 
 #[derive(Debug, Args)]
 struct SetArgs {
-    /// What to call it: a letter, then letters, digits and `_`
+    /// What to call it: a letter, then letters, digits, `_` and `-`
     #[arg(value_name = "NAME")]
     name: String,
     /// A host that the value is for, such as `api.example.org` or `*.example.org`; can be repeated
@@ -62,13 +66,28 @@ struct SetArgs {
     /// Whose sandboxes may use it; yours by default
     #[arg(long, value_name = "OWNER")]
     owner: Option<String>,
+    /// What it is, in a line
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    #[command(flatten)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+struct GiveArgs {
+    /// The sandbox: a name or an id
+    #[arg(value_name = "SANDBOX")]
+    sandbox: String,
+    /// Secrets, each in the variable of its name or in another one; none takes all away
+    #[arg(value_name = "NAME[=VARIABLE]")]
+    secrets: Vec<String>,
     #[command(flatten)]
     format: Format,
 }
 
 #[derive(Debug, Args)]
 struct RmArgs {
-    /// Names
+    /// Names, or ids
     #[arg(value_name = "NAME", required = true)]
     names: Vec<String>,
     #[command(flatten)]
@@ -82,6 +101,8 @@ struct Set<'a> {
     value: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
 }
 
 /// Does what was asked.
@@ -89,13 +110,15 @@ pub(crate) async fn run(client: &Client, args: SecretArgs) -> Result<()> {
     match args.command {
         SecretCommand::Set(args) => set(client, args).await,
         SecretCommand::Ls(format) => list(client, format).await,
+        SecretCommand::Give(args) => give(client, args).await,
         SecretCommand::Rm(args) => remove(client, args).await,
     }
 }
 
 async fn set(client: &Client, args: SetArgs) -> Result<()> {
     let value = value(&args)?;
-    let set = Set { hosts: &args.host, value: &value, owner: args.owner.as_deref() };
+    let (owner, description) = (args.owner.as_deref(), args.description.as_deref());
+    let set = Set { hosts: &args.host, value: &value, owner, description };
     let target = format!("/v1/secrets/{}", segment(&args.name));
     let secret: Secret = client.json(Request::put_json(target, &set)?).await?;
     if args.format.json {
@@ -153,6 +176,16 @@ async fn list(client: &Client, format: Format) -> Result<()> {
         table.row([secret.name, secret.owner, secret.hosts.join(","), set]);
     }
     output::say(&table.render())
+}
+
+async fn give(client: &Client, args: GiveArgs) -> Result<()> {
+    let target = format!("/v1/sandboxes/{}/secrets", segment(&args.sandbox));
+    let give = GiveSecrets { secrets: args.secrets };
+    let sandbox: Sandbox = client.json(Request::put_json(target, &give)?).await?;
+    if args.format.json {
+        return output::json(&sandbox);
+    }
+    output::say(&format!("{}\n", output::clean(&sandbox.name)))
 }
 
 async fn remove(client: &Client, args: RmArgs) -> Result<()> {

@@ -13,6 +13,7 @@ fn set(name: &str, owner: Option<&str>) -> SetSecret {
     SetSecret {
         name: name.parse().expect("a name"),
         owner: owner.map(str::to_owned),
+        description: None,
         hosts: secret::hosts(&["api.example.org".to_owned()]).expect("a host"),
         value: Value::new(VALUE.to_owned()).expect("a value"),
     }
@@ -114,4 +115,59 @@ async fn changes_reach_sandboxes_that_run() {
     let gone = f.engine.remove_secret(&f.who, "TOKEN").await.expect_err("gone");
     assert_eq!(gone.kind(), Kind::NotFound);
     assert_eq!(f.provider.calls(Operation::SetSecrets), 2);
+}
+
+#[tokio::test]
+async fn owners_have_their_own_names_and_secrets_are_changed_by_id() {
+    let f = fixture().await;
+    let mut guest = Principal::operator("bob");
+    guest.sees_all = false;
+    guest.permissions = vec![Permission::Read, Permission::Manage, Permission::Secrets];
+    let own = f.engine.create_secret(&f.who, set("TOKEN", None)).await.expect("made");
+    let theirs = f.engine.create_secret(&guest, set("TOKEN", None)).await.expect("made");
+    assert_ne!(own.id, theirs.id);
+    let twice = f.engine.create_secret(&guest, set("TOKEN", None)).await.expect_err("it is there");
+    assert_eq!(twice.kind(), Kind::Conflict);
+    assert_eq!(f.engine.list_secrets(&guest).await.expect("listed"), std::slice::from_ref(&theirs));
+    let hidden = f.engine.get_secret(&guest, own.id.as_str()).await.expect_err("not bob's");
+    assert_eq!(hidden.kind(), Kind::NotFound);
+    let foreign = f.engine.set_secret(&guest, set("TOKEN", Some("alice"))).await;
+    assert_eq!(foreign.expect_err("not admin").kind(), Kind::Denied);
+
+    let about = ChangeSecret { description: Some("for tests".to_owned()), ..Default::default() };
+    let changed = f.engine.change_secret(&guest, theirs.id.as_str(), about).await.expect("changed");
+    assert_eq!(changed.description.as_deref(), Some("for tests"));
+    let elsewhere = || Some(secret::hosts(&["b.example".to_owned()]).expect("a host"));
+    let led = ChangeSecret { hosts: elsewhere(), ..Default::default() };
+    let refused =
+        f.engine.change_secret(&guest, "TOKEN", led).await.expect_err("without the value");
+    assert_eq!(refused.kind(), Kind::Invalid);
+    let value = Value::new(VALUE.to_owned()).expect("a value");
+    let anew = ChangeSecret { hosts: elsewhere(), value: Some(value), ..Default::default() };
+    let changed = f.engine.change_secret(&guest, "TOKEN", anew).await.expect("with the value");
+    assert_eq!(changed.hosts[0].to_string(), "b.example");
+}
+
+#[tokio::test]
+async fn a_sandbox_that_runs_is_given_others() {
+    let f = fixture().await;
+    for name in ["ONE", "TWO"] {
+        f.engine.set_secret(&f.who, set(name, None)).await.expect("set");
+    }
+    let wanted = |text: &str| text.parse::<Wanted>().expect("a wish");
+    let id = f.create("a").await.id;
+    assert_eq!(f.provider.given(&id), []);
+    let made = f.engine.give_secrets(&f.who, "a", &[wanted("ONE=KEY")]).await.expect("given");
+    let first = made.spec.secrets[0].placeholder.clone();
+    assert_eq!(f.provider.given(&id)[0].placeholder, first);
+    let both = [wanted("ONE=KEY"), wanted("TWO")];
+    let made = f.engine.give_secrets(&f.who, "a", &both).await.expect("given");
+    assert_eq!((made.spec.secrets.len(), &made.spec.secrets[0].placeholder), (2, &first));
+    let held = f.engine.sandbox_secrets(&f.who, "a").await.expect("read");
+    assert_eq!(held[1].hosts[0].to_string(), "api.example.org");
+    let none = f.engine.give_secrets(&f.who, "a", &[wanted("NONE")]).await.expect_err("unknown");
+    assert!(is_unknown_secret(&none), "{none:?}");
+    assert_eq!(f.provider.given(&id).len(), 2, "what failed changed nothing");
+    let bare = f.engine.give_secrets(&f.who, "a", &[]).await.expect("taken away");
+    assert_eq!((bare.spec.secrets.len(), f.provider.given(&id).len()), (0, 0));
 }

@@ -7,8 +7,13 @@ use super::PAGE_ITEMS;
 use crate::wire;
 
 /// What a key may do when nobody says otherwise: work, and not administer.
-const STANDARD: [Permission; 4] =
-    [Permission::Read, Permission::Manage, Permission::Execute, Permission::Images];
+const STANDARD: [Permission; 5] = [
+    Permission::Read,
+    Permission::Manage,
+    Permission::Execute,
+    Permission::Images,
+    Permission::Secrets,
+];
 
 /// What a new key shall be.
 pub(crate) fn create_key(wish: wire::CreateKey) -> CreateKey {

@@ -31,7 +31,7 @@ pub(crate) fn create_sandbox(wish: wire::CreateSandbox) -> Result<CreateSandbox>
         resources: resources(wish.resources),
         network: network.map_err(|error| named("network", &error))?,
         networks: wish.join.iter().map(|word| network_name(word)).collect::<Result<_>>()?,
-        secrets: wish.secrets.iter().map(|text| text.parse()).collect::<Result<_>>()?,
+        secrets: super::wanted_secrets(&wish.secrets)?,
         volumes: wish.volumes.iter().map(volumes::wanted).collect::<Result<_>>()?,
         ceilings: ceilings(wish.network_limits),
         previews: Access::default(),

@@ -4,7 +4,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::routing::get;
-use infield_daytona::{Member, Organization, Region, Role, Usage, User};
+use infield_daytona::{Member, Organization, Region, RegionQuota, Role, Usage, User};
 use infield_domain::{Error, Principal, Result};
 
 use super::convert;
@@ -23,6 +23,7 @@ pub(super) const ROUTES: &[Route] = &[
     route("GET", "/organizations/{organizationId}/roles", || get(roles)),
     route("GET", "/organizations/{organizationId}/users", || get(users)),
     route("GET", "/sandbox/{sandboxId}/organization", || get(organization_of)),
+    route("GET", "/sandbox/{sandboxId}/region-quota", || get(quota_of)),
     route("GET", "/regions", || get(regions)),
     route("GET", "/regions/{id}", || get(region)),
     route("GET", "/shared-regions", || get(regions)),
@@ -69,6 +70,15 @@ async fn organization_of(
 ) -> Answer<Json<Organization>> {
     let sandbox = context.doors.engine.get_sandbox(&who, &reference).await?;
     Ok(Json(convert::organization(&sandbox.owner)))
+}
+
+async fn quota_of(
+    State(context): State<Context>,
+    Who(who): Who,
+    Part(reference): Part,
+) -> Answer<Json<RegionQuota>> {
+    let sandbox = context.doors.engine.get_sandbox(&who, &reference).await?;
+    Ok(Json(convert::quota(&sandbox.owner)))
 }
 
 async fn regions(Who(_): Who) -> Json<Vec<Region>> {

@@ -6,6 +6,7 @@ mod changes;
 mod keys;
 mod listing;
 mod previews;
+mod secrets;
 mod snapshots;
 mod volumes;
 
@@ -22,12 +23,15 @@ use infield_engine::CreateSandbox;
 
 use crate::failure::Answer;
 
-pub(super) use accounts::{member, organization, region, role, usage, user};
+pub(super) use accounts::{member, organization, quota, region, role, usage, user};
 pub(super) use audit::{audit_page, list_own_audit};
 pub(super) use changes::{Interval, Switch, resize, set_network};
 pub(super) use keys::{api_key, api_key_made, create_key};
 pub(super) use listing::{Numbering, find_sandboxes, numbered};
 pub(super) use previews::{PortNumber, lifetime, preview_url, signed_preview_url};
+pub(super) use secrets::{
+    ListSecrets, change_secret, create_secret, held_secret, secret, secret_page, wanted_secrets,
+};
 pub(super) use snapshots::{list_snapshots, one_snapshot};
 pub(super) use volumes::{create_volume, volume};
 
@@ -91,10 +95,7 @@ pub(super) fn create_sandbox(wish: wire::CreateSandbox) -> Result<CreateSandbox>
     let labels = wish.labels.unwrap_or_default();
     let language = labels.get(LANGUAGE_LABEL).map(|word| word.parse()).transpose()?;
     let volumes = volumes::wanted(wish.volumes.unwrap_or_default())?;
-    if wish.secrets.is_some_and(|secrets| !secrets.is_empty()) {
-        return Err(Error::unsupported("this route takes no secrets yet")
-            .with_hint("`POST /v1/sandboxes` and `infield create --secret` take them"));
-    }
+    let secrets = wanted_secrets(&wish.secrets.unwrap_or_default())?;
     Ok(CreateSandbox {
         name: wish.name.map(|name| name.parse()).transpose()?,
         image,
@@ -106,6 +107,7 @@ pub(super) fn create_sandbox(wish: wire::CreateSandbox) -> Result<CreateSandbox>
         resources,
         network,
         volumes,
+        secrets,
         previews: match wish.public {
             Some(true) => Access::Public,
             Some(false) | None => Access::Private,

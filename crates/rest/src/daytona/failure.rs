@@ -10,6 +10,8 @@ use crate::failure::Failure;
 
 /// The code of a route that is not built.
 pub(super) const NOT_IMPLEMENTED: &str = "NOT_IMPLEMENTED";
+/// The code of a route that is for the runners of a cloud.
+pub(super) const RUNNERS_ONLY: &str = "RUNNERS_ONLY";
 /// The code of a sandbox that is asked for with an image that nobody imported.
 pub(super) const IMAGE_NOT_FOUND: &str = "IMAGE_NOT_FOUND";
 /// The code of a command that took too long.

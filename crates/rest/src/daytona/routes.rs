@@ -6,8 +6,8 @@ use http::Method;
 use infield_domain::Error;
 
 use super::{
-    accounts, changes, failure, keys, later, lineage, listing, previews, sandboxes, server, signed,
-    snapshots, socket, states, toolbox, trail, volumes,
+    accounts, changes, failure, keys, later, lineage, listing, previews, runners, sandboxes,
+    secrets, server, signed, snapshots, socket, states, toolbox, trail, volumes,
 };
 use crate::failure::{Answer, Failure};
 use crate::routes::Route;
@@ -28,6 +28,8 @@ pub const API_ROUTES: &[&[Route]] = &[
     signed::ROUTES,
     snapshots::ROUTES,
     volumes::ROUTES,
+    secrets::ROUTES,
+    runners::ROUTES,
     accounts::ROUTES,
     trail::ROUTES,
     lineage::ROUTES,

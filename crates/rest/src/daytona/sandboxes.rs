@@ -8,7 +8,7 @@ use axum::routing;
 use http::StatusCode;
 use infield_daytona::{CreateSandbox, Sandbox, ToolboxProxyUrl};
 use infield_domain::Kind;
-use infield_engine::is_unknown_volume;
+use infield_engine::{is_unknown_secret, is_unknown_volume};
 
 use super::body;
 use super::convert::{self, Seen};
@@ -39,8 +39,10 @@ async fn create(
     let create = convert::create_sandbox(wish)?;
     match context.doors.engine.create_sandbox(&who, create).await {
         Ok(sandbox) => Ok(Json(convert::sandbox(sandbox, &seen))),
-        // A sandbox that is not there yet cannot be what was not found: it is an image, or a volume.
-        Err(error) if error.kind() == Kind::NotFound && !is_unknown_volume(&error) => {
+        // A sandbox that is not there yet cannot be what was not found: it is an image, or something
+        // that the sandbox was to have.
+        Err(error) if is_unknown_volume(&error) || is_unknown_secret(&error) => Err(error.into()),
+        Err(error) if error.kind() == Kind::NotFound => {
             Err(Failure::with_code(error, IMAGE_NOT_FOUND).under(StatusCode::BAD_REQUEST))
         }
         Err(error) => Err(error.into()),

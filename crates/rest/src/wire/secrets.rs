@@ -16,15 +16,30 @@ pub struct SetSecret {
     /// Whose sandboxes may use it; the caller's own when missing.
     #[serde(default)]
     pub owner: Option<String>,
+    /// What it is, in a line of up to 500 characters; as before when missing.
+    #[serde(default)]
+    pub description: Option<String>,
+}
+
+/// `PUT /v1/sandboxes/{ref}/secrets`: what it can use from now on, and nothing else.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GiveSecrets {
+    /// `NAME` or `NAME=VARIABLE`, at most 16.
+    pub secrets: Vec<String>,
 }
 
 /// A secret as every answer shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secret {
+    /// Its identity.
+    pub id: String,
     /// Its name.
     pub name: String,
     /// Whose sandboxes may use it.
     pub owner: String,
+    /// What it is.
+    pub description: Option<String>,
     /// Where its value may go.
     pub hosts: Vec<String>,
     /// When it was first made.

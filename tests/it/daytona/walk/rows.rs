@@ -162,6 +162,9 @@ pub(super) const ROWS: &[Row] = &[
     row("GET", "/api/sandbox/{sandboxIdOrName}", Nothing, Hidden(200)),
     row("GET", "/api/sandbox/{sandboxId}/toolbox-proxy-url", Nothing, Hidden(200)),
     row("GET", "/api/sandbox/{sandboxId}/organization", Nothing, Hidden(200)),
+    row("GET", "/api/sandbox/{sandboxId}/region-quota", Nothing, Hidden(200)),
+    row("GET", "/api/sandbox/for-runner", Nothing, Nobodys(403, "there are no runners")),
+    row("PUT", "/api/sandbox/{sandboxId}/state", Json(r#"{"state":"started"}"#), Nobodys(403, "there are no runners")),
     row("PUT", "/api/sandbox/{sandboxIdOrName}/labels", Json(r#"{"labels":{"of":"{mark}-label"}}"#), Hidden(200)),
     row("POST", "/api/sandbox/{sandboxIdOrName}/autostop/{interval}", Nothing, Hidden(200)),
     row("POST", "/api/sandbox/{sandboxIdOrName}/autopause/{interval}", Nothing, Hidden(200)).means(&[("interval", "0")]),
@@ -181,8 +184,6 @@ pub(super) const ROWS: &[Row] = &[
     row("GET", "/api/sandbox/{sandboxIdOrName}/ancestors", Nothing, Hidden(200)),
     row("GET", "/api/sandbox/{sandboxIdOrName}/build-logs", Nothing, Lacking),
     row("GET", "/api/sandbox/{sandboxIdOrName}/build-logs-url", Nothing, Lacking),
-    row("GET", "/api/sandbox/{sandboxId}/secrets", Nothing, Hidden(200)),
-    row("PUT", "/api/sandbox/{sandboxIdOrName}/secrets", Json(r#"{"secrets":[]}"#), Hidden(200)),
 
     // Who somebody is, and keys.
     row("GET", "/api/config", Nothing, Nobodys(200, "it tells of the server alone")),
@@ -216,6 +217,15 @@ pub(super) const ROWS: &[Row] = &[
     row("GET", "/api/volumes/{volumeId}", Nothing, Hidden(200)),
     row("GET", "/api/volumes/by-name/{name}", Nothing, Hidden(200)).means(&[("name", "{mark}-volume")]),
     row("DELETE", "/api/volumes/{volumeId}", Nothing, Hidden(200)),
+    row("POST", "/api/secret", Json(r#"{"name":"taken","value":"not for anybody","hosts":["a.example"]}"#), Name { status: 201, taken: 409 }),
+    row("POST", "/api/secret", Json(r#"{"name":"{mark}_secret","value":"not for anybody","hosts":["a.example"]}"#), Prepare(201)).keeps(&[("/id", "secretId")]),
+    row("GET", "/api/secret", Nothing, Own(200)),
+    row("GET", "/api/secret/paginated", Nothing, Own(200)),
+    row("GET", "/api/secret/{secretId}", Nothing, Hidden(200)),
+    row("PATCH", "/api/secret/{secretId}", Json(r#"{"description":"{mark}-said"}"#), Hidden(200)),
+    row("GET", "/api/sandbox/{sandboxId}/secrets", Nothing, Hidden(200)),
+    row("PUT", "/api/sandbox/{sandboxIdOrName}/secrets", Json(r#"{"secrets":[]}"#), Hidden(200)),
+    row("DELETE", "/api/secret/{secretId}", Nothing, Hidden(204)),
 
     // Where processes live.
     row("GET", "/toolbox/{sandboxId}/user-home-dir", Nothing, Hidden(200)),

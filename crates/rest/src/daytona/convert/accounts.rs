@@ -1,7 +1,8 @@
 //! Users, organizations, regions, usage.
 
 use infield_daytona as wire;
-use infield_engine::Allotted;
+use infield_domain::secret::MOST_GRANTS;
+use infield_engine::{Allotted, MOST_OWN_SECRETS};
 
 use super::{GIB, REGION, time};
 
@@ -41,8 +42,8 @@ pub(in super::super) fn organization(owner: &str) -> wire::Organization {
         max_cpu_per_sandbox: MOST_CPUS,
         max_memory_per_sandbox: MOST_MEMORY_GIB,
         max_disk_per_sandbox: MOST_DISK_GIB,
-        secret_quota: 0,
-        max_secrets_per_sandbox: 0,
+        secret_quota: MOST_OWN_SECRETS as u64,
+        max_secrets_per_sandbox: MOST_GRANTS as u64,
         snapshot_deactivation_timeout_minutes: 0,
         sandbox_limited_network_egress: false,
         preview_warning_enabled: false,
@@ -99,6 +100,27 @@ pub(in super::super) fn region() -> wire::Region {
         proxy_url: None,
         ssh_gateway_url: None,
         snapshot_manager_url: None,
+    }
+}
+
+/// What an owner may have: what the host has.
+pub(in super::super) fn quota(owner: &str) -> wire::RegionQuota {
+    wire::RegionQuota {
+        organization_id: owner.to_owned(),
+        region_id: REGION.to_owned(),
+        sandbox_class: super::CLASS,
+        total_cpu_quota: NO_QUOTA,
+        total_memory_quota: NO_QUOTA,
+        total_disk_quota: NO_QUOTA,
+        total_gpu_quota: 0,
+        max_cpu_per_sandbox: Some(MOST_CPUS),
+        max_memory_per_sandbox: Some(MOST_MEMORY_GIB),
+        max_disk_per_sandbox: Some(MOST_DISK_GIB),
+        max_disk_per_non_ephemeral_sandbox: Some(MOST_DISK_GIB),
+        max_cpu_per_gpu: None,
+        max_memory_per_gpu: None,
+        max_disk_per_gpu: None,
+        max_sandbox_lifespan: None,
     }
 }
 

@@ -9,6 +9,7 @@
 //! manage:api_keys     manage
 //! write:snapshots     images
 //! delete:snapshots    images
+//! manage:secrets      secrets
 //! every other         nothing: this server has nothing behind it, or wants `admin` for it
 //! ```
 //!
@@ -45,6 +46,7 @@ fn permitted(scope: Scope) -> &'static [Permission] {
         | Scope::DeleteVolumes
         | Scope::ManageApiKeys => &[Permission::Manage],
         Scope::WriteSnapshots | Scope::DeleteSnapshots => &[Permission::Images],
+        Scope::ManageSecrets => &[Permission::Secrets],
         Scope::WriteRegistries
         | Scope::DeleteRegistries
         | Scope::ReadVolumes
@@ -54,7 +56,6 @@ fn permitted(scope: Scope) -> &'static [Permission] {
         | Scope::WriteRunners
         | Scope::DeleteRunners
         | Scope::ReadAuditLogs
-        | Scope::ManageSecrets
         | Scope::ReadLimits
         | Scope::ManageSso
         | Scope::ReadBilling
@@ -75,6 +76,7 @@ pub(super) fn scopes(permissions: &[Permission]) -> Vec<Scope> {
         ],
         Permission::Execute => &[],
         Permission::Images => &[Scope::WriteSnapshots, Scope::DeleteSnapshots],
+        Permission::Secrets => &[Scope::ManageSecrets],
         Permission::Admin => &[],
     });
     let mut scopes: Vec<_> = scopes.copied().collect();

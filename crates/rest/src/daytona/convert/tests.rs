@@ -75,8 +75,13 @@ fn volumes_go_to_plain_places() {
 
 #[test]
 fn what_cannot_be_done_is_refused_and_not_dropped() {
-    let refused = create_sandbox(wish(r#"{"secrets": [{"KEY": "name"}]}"#));
-    assert_eq!(refused.expect_err("it is not there").kind(), infield_domain::Kind::Unsupported);
+    let refused = create_sandbox(wish(r#"{"secrets": [{"no variable": "name"}]}"#));
+    assert_eq!(refused.expect_err("no variable").kind(), infield_domain::Kind::Invalid);
+    let held = create_sandbox(wish(r#"{"secrets": [{"KEY": "far-key"}]}"#)).expect("it is valid");
+    assert_eq!(
+        (held.secrets[0].secret.as_str(), held.secrets[0].variable.as_str()),
+        ("far-key", "KEY")
+    );
     let paused = create_sandbox(wish(r#"{"autoPauseInterval": 5}"#)).expect("it is valid");
     let Retention { stop_after_idle_ms, pause_after_idle_ms, .. } = paused.retention;
     assert_eq!((stop_after_idle_ms, pause_after_idle_ms), (None, Some(300_000)));
