@@ -12,7 +12,7 @@ mod processes;
 mod replay;
 mod sandboxes;
 mod schema;
-mod secrets;
+mod secret;
 mod states;
 mod streams;
 mod volumes;

@@ -326,7 +326,7 @@ impl Engine {
     pub(crate) async fn given(&self, grants: &[Grant]) -> Result<Vec<Given>> {
         let mut all = Vec::new();
         for (grant, found) in self.look_up(grants).await? {
-            let (secret, sealed) = found.ok_or_else(|| missing(grant.secret.as_str()))?;
+            let (secret, sealed) = found.ok_or_else(|| gone(&grant.secret))?;
             all.push(give(&grant, secret, sealed));
         }
         bounded(all)
@@ -383,6 +383,12 @@ fn told(hosts: &[Pattern]) -> String {
 fn taken(name: &SecretName) -> Error {
     Error::conflict(format!("there is a secret `{name}` already"))
         .with_hint("choose another name, or change the one that is there")
+}
+
+/// One that a sandbox has and that was removed.
+fn gone(name: &SecretName) -> Error {
+    Error::not_found(format!("{UNKNOWN} `{name}` any more, which the sandbox has"))
+        .with_hint(format!("give it others: `infield secret give SANDBOX {name}`"))
 }
 
 fn missing(name: &str) -> Error {

@@ -95,8 +95,13 @@ fn changes_hold_at_once() -> Result<()> {
     let said = String::from_utf8_lossy(&started.stderr).into_owned();
     ensure!(!started.status.success() && said.contains("TOKEN"), "{said}");
     stage.set("TOKEN", HOST, other)?;
+    stage.product.run(&["secret", "give", "box", "TOKEN"])?;
     stage.product.run(&["start", "box"])?;
     ensure!(stage.works("back")?);
+    stage.product.run(&["secret", "give", "box"])?;
+    ensure!(!stage.works("taken")?);
+    stage.product.run(&["secret", "give", "box", "TOKEN"])?;
+    ensure!(stage.works("given")?);
     Ok(())
 }
 

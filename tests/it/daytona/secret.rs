@@ -8,6 +8,6 @@ use super::{python, typescript};
 #[test]
 fn secrets_are_kept_given_and_never_shown() -> Result<()> {
     let server = Server::start(&[])?;
-    python(&server, "secrets.py", "secrets secrets_async")?;
-    typescript(&server, "secrets.mjs")
+    python(&server, "secret.py", "secrets secrets_async")?;
+    typescript(&server, "secret.mjs")
 }
