@@ -17,8 +17,8 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(120);
 /// To hold one, or to let it go on.
 const PAUSE_LIMIT: Duration = Duration::from_secs(10);
-/// To remove one.
-const DELETE_LIMIT: Duration = Duration::from_secs(10);
+/// To remove one: thousands of files, on a disk that others keep busy.
+const DELETE_LIMIT: Duration = Duration::from_secs(30);
 /// Between two tries to remove one.
 const DELETE_PAUSE: Duration = Duration::from_secs(2);
 /// Between tries when the provider was away, such as while a launcher is started anew.
