@@ -205,24 +205,10 @@ impl Engine {
         Ok(secret)
     }
 
-    /// By its id, or by its name: the caller's own comes before what else the caller sees.
     async fn find_secret(&self, who: &Principal, reference: &str) -> Result<(Secret, Sealed)> {
-        let all = self.records().call(|store| store.secrets()).await?.into_iter();
-        let fits = |secret: &Secret| {
-            who.sees(&secret.owner)
-                && (secret.id.as_str() == reference || secret.name.as_str() == reference)
-        };
-        let mut found: Vec<_> = all.filter(fits).collect();
-        found.sort_by_key(|secret| secret.owner != who.owner);
-        let secret = match &found[..] {
-            [] => return Err(missing(&clipped(reference))),
-            [first, second, ..] if (first.owner == who.owner) == (second.owner == who.owner) => {
-                let text = format!("several owners have a secret `{}`", clipped(reference));
-                return Err(Error::conflict(text).with_hint("name it by its id"));
-            }
-            [first, ..] => first.id.clone(),
-        };
-        let found = self.records().call(move |store| store.secret(&secret)).await?;
+        let all = self.records().call(|store| store.secrets()).await?;
+        let id = pick(&all, who, reference)?.id.clone();
+        let found = self.records().call(move |store| store.secret(&id)).await?;
         found.ok_or_else(|| missing(&clipped(reference)))
     }
 
@@ -303,6 +289,7 @@ impl Engine {
             let text = format!("there are {} secrets; {MOST_GRANTS} fit", wishes.len());
             return Err(Error::invalid(text));
         }
+        let known = self.records().call(|store| store.secrets()).await?;
         let mut grants: Vec<Grant> = Vec::new();
         for Wanted { secret, variable } in wishes {
             let is_twice = grants.iter().any(|grant| grant.variable == *variable);
@@ -310,9 +297,8 @@ impl Engine {
                 return Err(Error::invalid(format!("the variable `{variable}` is there twice"))
                     .with_hint(format!("choose another one: `{secret}=VARIABLE`")));
             }
-            let (found, _) = self.find_secret(who, secret.as_str()).await?;
             grants.push(Grant {
-                id: found.id,
+                id: pick(&known, who, secret.as_str())?.id.clone(),
                 secret: secret.clone(),
                 variable: variable.clone(),
                 placeholder: Placeholder::from_random(secret, names::random()),
@@ -355,6 +341,24 @@ impl Engine {
             grants.into_iter().map(pair).collect()
         };
         self.records().call(look).await
+    }
+}
+
+/// A secret by its id, or by its name: the caller's own comes before what else the caller sees.
+fn pick<'a>(all: &'a [Secret], who: &Principal, reference: &str) -> Result<&'a Secret> {
+    let fits = |secret: &&Secret| {
+        who.sees(&secret.owner)
+            && (secret.id.as_str() == reference || secret.name.as_str() == reference)
+    };
+    let (own, others): (Vec<_>, Vec<_>) =
+        all.iter().filter(fits).partition(|secret| secret.owner == who.owner);
+    match (&own[..], &others[..]) {
+        ([secret], _) | ([], [secret]) => Ok(secret),
+        ([], []) => Err(missing(&clipped(reference))),
+        (_, _) => {
+            let text = format!("several owners have a secret `{}`", clipped(reference));
+            Err(Error::conflict(text).with_hint("name it by its id"))
+        }
     }
 }
 
