@@ -15,7 +15,7 @@ use crate::gate::clipped;
 use crate::{Engine, names};
 
 /// Volumes of one owner at most.
-const MOST_VOLUMES: usize = 1_000;
+pub const MOST_VOLUMES: usize = 1_000;
 /// How the refusal of a volume that the caller does not have begins.
 const UNKNOWN: &str = "there is no volume";
 
