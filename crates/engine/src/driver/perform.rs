@@ -111,6 +111,7 @@ async fn bring_up(engine: &Engine, sandbox: &Sandbox, first: First) -> Performed
         Ok(running) => running,
         Err(error) => return Performed::Failed(error),
     };
+    engine.note_use(&sandbox.spec.volumes);
     let missing = running.enforcement.missing(&sandbox.spec.require);
     if missing.is_empty() {
         return Performed::Ready(running);
