@@ -5,6 +5,7 @@ mod background;
 mod cli;
 mod daytona;
 mod endings;
+mod langswarm;
 mod local;
 mod mcp;
 mod network;

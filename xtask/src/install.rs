@@ -156,12 +156,15 @@ fn cargo_deny(tools: &Tools, policy: Policy) -> Result<()> {
 }
 
 fn python(tools: &Tools, policy: Policy) -> Result<()> {
-    for name in ["mcp1", "mcp2", "world", "daytona", "daytona-old", "lsp"] {
+    for name in ["mcp1", "mcp2", "world", "daytona", "daytona-old", "lsp", "langswarm"] {
         let requirements = format!("tests/tools/requirements-{name}.txt");
         environment(tools, policy, &format!("venv-{name}"), &requirements)?;
     }
     Ok(())
 }
+
+/// How a requirements file begins that names everything by itself.
+const COMPLETE: &str = "# --no-deps";
 
 /// A Python environment that holds what a requirements file says, made anew when that changed.
 fn environment(tools: &Tools, policy: Policy, name: &str, requirements: &str) -> Result<()> {
@@ -178,10 +181,12 @@ fn environment(tools: &Tools, policy: Policy, name: &str, requirements: &str) ->
     println!("needs the Python packages of {requirements}");
     execute(command(&["/usr/bin/python3", "-m", "venv", "--clear"]).arg(&folder))?;
     let mut pip = Command::new(folder.join("bin/pip"));
-    execute(
-        pip.args(["install", "--quiet", "--disable-pip-version-check", "-r"])
-            .arg(root().join(requirements)),
-    )?;
+    pip.args(["install", "--quiet", "--disable-pip-version-check", "-r"]);
+    pip.arg(root().join(requirements));
+    if wanted.starts_with(COMPLETE) {
+        pip.arg("--no-deps");
+    }
+    execute(&mut pip)?;
     fs::write(stamp, wanted).context("cannot note what was installed")
 }
 

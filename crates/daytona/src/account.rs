@@ -171,35 +171,59 @@ pub struct Usage {
     pub current_volume_usage: u64,
 }
 
-/// What is used in one region. A quota of -1 is none.
+/// What is used in one region.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RegionUsage {
     /// Which.
     pub region_id: String,
-    /// How its sandboxes are isolated.
-    pub sandbox_class: &'static str,
-    /// Processors at most.
-    pub total_cpu_quota: i64,
+    /// What there may be.
+    #[serde(flatten)]
+    pub quota: Quota,
     /// Processors of what runs.
     pub current_cpu_usage: f64,
-    /// GiB of memory at most.
-    pub total_memory_quota: i64,
     /// GiB of memory of what runs.
     pub current_memory_usage: f64,
-    /// GiB of disk at most.
-    pub total_disk_quota: i64,
     /// GiB of disk of all.
     pub current_disk_usage: f64,
     /// Always 0.
-    pub total_gpu_quota: i64,
-    /// Always 0.
     pub current_gpu_usage: u64,
-    /// `null` for no limit of its own, as all below.
+}
+
+/// What an organization may have.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegionQuota {
+    /// Whose.
+    pub organization_id: String,
+    /// Where.
+    pub region_id: String,
+    /// What.
+    #[serde(flatten)]
+    pub quota: Quota,
+    /// Minutes that a sandbox may live; `null` without a bound.
+    pub max_sandbox_lifespan: Option<u64>,
+}
+
+/// Bounds of all sandboxes together, −1 for none, and of each, `null` for none.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Quota {
+    /// How the sandboxes are isolated.
+    pub sandbox_class: &'static str,
+    /// Processors at most.
+    pub total_cpu_quota: i64,
+    /// GiB of memory at most.
+    pub total_memory_quota: i64,
+    /// GiB of disk at most.
+    pub total_disk_quota: i64,
+    /// Always 0.
+    pub total_gpu_quota: i64,
+    /// Processors of one.
     pub max_cpu_per_sandbox: Option<u64>,
-    /// GiB of memory.
+    /// GiB of memory of one.
     pub max_memory_per_sandbox: Option<u64>,
-    /// GiB of disk.
+    /// GiB of disk of one.
     pub max_disk_per_sandbox: Option<u64>,
     /// GiB of disk of one that is kept.
     pub max_disk_per_non_ephemeral_sandbox: Option<u64>,
@@ -209,40 +233,4 @@ pub struct RegionUsage {
     pub max_memory_per_gpu: Option<u64>,
     /// GiB of disk beside a GPU.
     pub max_disk_per_gpu: Option<u64>,
-}
-
-/// What an organization may have. The contract requires what has no bound to be there as `null`.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RegionQuota {
-    /// Whose.
-    pub organization_id: String,
-    /// Where.
-    pub region_id: String,
-    /// Of which kind of sandbox.
-    pub sandbox_class: &'static str,
-    /// Processors at most; −1 without a bound, as the following two.
-    pub total_cpu_quota: i64,
-    /// GiB of memory at most.
-    pub total_memory_quota: i64,
-    /// GiB of disk at most.
-    pub total_disk_quota: i64,
-    /// Graphics processors at most.
-    pub total_gpu_quota: i64,
-    /// Processors of one sandbox at most.
-    pub max_cpu_per_sandbox: Option<u64>,
-    /// GiB of memory of one sandbox at most.
-    pub max_memory_per_sandbox: Option<u64>,
-    /// GiB of disk of one sandbox at most.
-    pub max_disk_per_sandbox: Option<u64>,
-    /// The same of one that is kept.
-    pub max_disk_per_non_ephemeral_sandbox: Option<u64>,
-    /// Processors for each graphics processor.
-    pub max_cpu_per_gpu: Option<u64>,
-    /// GiB of memory for each graphics processor.
-    pub max_memory_per_gpu: Option<u64>,
-    /// GiB of disk for each graphics processor.
-    pub max_disk_per_gpu: Option<u64>,
-    /// Minutes that a sandbox may live.
-    pub max_sandbox_lifespan: Option<u64>,
 }

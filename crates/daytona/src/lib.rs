@@ -61,7 +61,9 @@ mod page;
 pub use page::NumberedPage;
 
 mod account;
-pub use account::{Member, Organization, Region, RegionQuota, RegionUsage, Role, Usage, User};
+pub use account::{
+    Member, Organization, Quota, Region, RegionQuota, RegionUsage, Role, Usage, User,
+};
 
 mod key;
 pub use key::{ApiKey, ApiKeyMade, CreateApiKey, Scope};

@@ -75,6 +75,9 @@ pub struct Volume {
     pub enforced: Mechanism,
     /// When it was made.
     pub created_at: Millis,
+    /// When a sandbox that has it last started.
+    #[serde(default)]
+    pub used_at: Option<Millis>,
 }
 
 /// A volume that a new sandbox is to have.

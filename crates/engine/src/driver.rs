@@ -348,7 +348,13 @@ impl Driver {
     async fn change_grants(&mut self, grants: Vec<Grant>) -> Result<()> {
         if self.sandbox.state.is_alive() {
             let given = self.engine.given(&grants).await?;
-            self.engine.provider().set_secrets(&self.seat.id, &given).await?;
+            if let Err(error) = self.engine.provider().set_secrets(&self.seat.id, &given).await {
+                // Nobody knows how far it came; what the record says holds.
+                if let Err(error) = self.renew_secrets().await {
+                    tracing::warn!(id = %self.seat.id, %error, "secrets may not be as recorded");
+                }
+                return Err(error);
+            }
         }
         self.sandbox.spec.secrets = grants;
         Ok(())

@@ -70,7 +70,7 @@ mod organizations;
 mod secrets;
 pub use secrets::{ChangeSecret, HeldSecret, MOST_OWN_SECRETS, SetSecret, is_unknown_secret};
 mod volumes;
-pub use volumes::{CreateVolume, is_unknown_volume};
+pub use volumes::{CreateVolume, MOST_VOLUMES, is_unknown_volume};
 
 #[cfg(test)]
 mod testing;

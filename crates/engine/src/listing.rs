@@ -167,6 +167,8 @@ pub struct Allotted {
     pub disk_bytes: u64,
     /// Images that they can start from.
     pub images: usize,
+    /// Volumes of the owner.
+    pub volumes: usize,
 }
 
 /// Where a sandbox stands in a list. Places of one list are of one kind.
@@ -222,7 +224,9 @@ impl Engine {
     /// What the sandboxes of the caller's own name may use. Needs `read`.
     pub async fn allotted(&self, who: &Principal) -> Result<Allotted> {
         let images = self.list_images(who).await?.len();
-        let mut all = Allotted { images, ..Allotted::default() };
+        let volumes = self.list_volumes(who).await?;
+        let volumes = volumes.iter().filter(|volume| volume.owner == who.owner).count();
+        let mut all = Allotted { images, volumes, ..Allotted::default() };
         for seat in self.registry().all().into_iter().filter(|seat| seat.owner == who.owner) {
             let sandbox = seat.sandbox();
             let resources = &sandbox.spec.resources;

@@ -44,7 +44,8 @@ impl Engine {
         self.records().call(|store| store.organizations()).await
     }
 
-    /// Removes an organization that has neither keys nor sandboxes. Needs `admin`.
+    /// Removes an organization that owns nothing: whoever takes its name later would have it. Needs
+    /// `admin`.
     pub async fn remove_organization(&self, who: &Principal, name: &str) -> Result<Organization> {
         let result = self.unmake_organization(who, name).await;
         self.noted(who, ("organization.delete", &clipped(name), ""), result)
@@ -56,22 +57,29 @@ impl Engine {
         let organization = found.ok_or_else(|| unknown(name))?;
         let sandboxes = self.registry().all().iter().filter(|seat| seat.owner == name).count();
         let name = name.to_owned();
-        let (keys, removed) = self
+        let (owned, removed) = self
             .records()
             .call(move |store| {
                 let keys = store.keys()?.iter().filter(|key| key.owner == name).count();
-                let is_free = keys == 0 && sandboxes == 0;
-                Ok((keys, is_free && store.remove_organization(&name)?))
+                let volumes = store.volumes()?.iter().filter(|volume| volume.owner == name).count();
+                let secrets = store.secrets()?.iter().filter(|secret| secret.owner == name).count();
+                let owned = [
+                    (keys, "keys"),
+                    (sandboxes, "sandboxes"),
+                    (volumes, "volumes"),
+                    (secrets, "secrets"),
+                ];
+                let is_free = owned.iter().all(|(count, _)| *count == 0);
+                Ok((owned, is_free && store.remove_organization(&name)?))
             })
             .await?;
         if removed {
             return Ok(organization);
         }
-        let text = format!(
-            "the organization `{}` has {keys} keys and {sandboxes} sandboxes",
-            organization.name
-        );
-        Err(Error::conflict(text).with_hint("revoke its keys and delete its sandboxes first"))
+        let owned = owned.iter().filter(|(count, _)| *count > 0);
+        let owned: Vec<_> = owned.map(|(count, what)| format!("{count} {what}")).collect();
+        let text = format!("the organization `{}` has {}", organization.name, owned.join(", "));
+        Err(Error::conflict(text).with_hint("remove what it owns first"))
     }
 
     /// Refuses an organization that nobody made.

@@ -29,7 +29,7 @@ pub(crate) const MASK: &str = "***";
 /// How long a caller waits; the sandbox goes on moving when it takes longer.
 const START_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(120);
-const DELETE_LIMIT: Duration = Duration::from_secs(10);
+const DELETE_LIMIT: Duration = Duration::from_secs(60);
 
 /// What a new sandbox shall be.
 #[derive(Clone, Debug)]

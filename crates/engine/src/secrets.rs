@@ -15,12 +15,13 @@ use infield_domain::secret::{
     Secret, SecretName, Value, Wanted, trust,
 };
 use infield_domain::{Error, Kind, Permission, Principal, Result, SecretId};
+use infield_store::Store;
 
 use crate::driver::{Change, Seat};
 use crate::gate::clipped;
 use crate::{Engine, names};
 
-/// Secrets that are kept at most, and those of one owner.
+/// Secrets that are kept at most.
 const MOST_SECRETS: usize = 10_000;
 /// Secrets of one owner at most.
 pub const MOST_OWN_SECRETS: usize = 1_000;
@@ -113,16 +114,29 @@ impl Engine {
         }
         let now = self.now();
         let sealed = self.provider().seal_secret(&name, &hosts, value).await?;
-        let secret = Secret {
-            id: before.map_or_else(names::secret_id, |before| before.id.clone()),
-            owner,
-            description: description.or_else(|| before.and_then(|one| one.description.clone())),
-            created_at: before.map_or(now, |before| before.created_at),
-            changed_at: now,
-            name,
-            hosts,
+        let put = move |store: &mut Store| {
+            // As it stands now: somebody may have been faster.
+            let mut known = store.secrets()?.into_iter();
+            let before = known.find(|secret| secret.owner == owner && secret.name == name);
+            if before.is_some() && allowed == Before::None {
+                return Err(taken(&name));
+            }
+            let before = before.as_ref();
+            let secret = Secret {
+                id: before.map_or_else(names::secret_id, |before| before.id.clone()),
+                owner,
+                description: description.or_else(|| before.and_then(|one| one.description.clone())),
+                created_at: before.map_or(now, |before| before.created_at),
+                changed_at: now,
+                name,
+                hosts,
+            };
+            store.put_secret(&secret, &sealed)?;
+            Ok(secret)
         };
-        self.keep_secret(secret, sealed).await
+        let secret = self.records().call(put).await?;
+        self.renew_secrets(&secret.id).await?;
+        Ok(secret)
     }
 
     /// Changes a secret. Needs `secrets`.
@@ -144,32 +158,33 @@ impl Engine {
         change: ChangeSecret,
     ) -> Result<Secret> {
         who.require(Permission::Secrets)?;
-        let (mut secret, mut sealed) = self.find_secret(who, reference).await?;
-        let hosts = change.hosts.unwrap_or_else(|| secret.hosts.clone());
-        match change.value {
-            Some(value) => {
-                sealed = self.provider().seal_secret(&secret.name, &hosts, value).await?
-            }
-            None if hosts != secret.hosts => {
+        let seen = self.find_secret(who, reference).await?;
+        let ChangeSecret { description, hosts, value } = change;
+        let hosts = hosts.unwrap_or_else(|| seen.hosts.clone());
+        let resealed = match value {
+            Some(value) => Some(self.provider().seal_secret(&seen.name, &hosts, value).await?),
+            None if hosts != seen.hosts => {
                 let text = "a value is sealed together with its hosts: other hosts need it again";
                 return Err(Error::invalid(text).with_hint("send the value along with the hosts"));
             }
-            None => {}
-        }
-        secret.hosts = hosts;
-        secret.description = change.description.or(secret.description);
-        secret.changed_at = self.now();
-        self.keep_secret(secret, sealed).await
-    }
-
-    async fn keep_secret(&self, secret: Secret, sealed: Sealed) -> Result<Secret> {
-        let row = secret.clone();
-        let kept = self.records().call(move |store| store.put_secret(&row, &sealed)).await;
-        match kept {
-            // Somebody was faster.
-            Err(error) if error.kind() == Kind::Conflict => return Err(taken(&secret.name)),
-            other => other?,
-        }
+            None => None,
+        };
+        let now = self.now();
+        let alter = move |store: &mut Store| {
+            // As it stands now: what was removed or set meanwhile must not come back.
+            let found = store.secret(&seen.id)?;
+            let (mut secret, sealed) = found.ok_or_else(|| missing(seen.name.as_str()))?;
+            if secret.hosts != seen.hosts {
+                let text = format!("the secret `{}` was changed at the same time", secret.name);
+                return Err(Error::conflict(text).with_hint("look at it, and try again"));
+            }
+            secret.hosts = hosts;
+            secret.description = description.or(secret.description);
+            secret.changed_at = now;
+            store.put_secret(&secret, &resealed.unwrap_or(sealed))?;
+            Ok(secret)
+        };
+        let secret = self.records().call(alter).await?;
         self.renew_secrets(&secret.id).await?;
         Ok(secret)
     }
@@ -185,7 +200,7 @@ impl Engine {
     /// Finds a secret by id or name; never its value. Needs `secrets`.
     pub async fn get_secret(&self, who: &Principal, reference: &str) -> Result<Secret> {
         who.require(Permission::Secrets)?;
-        Ok(self.find_secret(who, reference).await?.0)
+        self.find_secret(who, reference).await
     }
 
     /// Removes a secret; sandboxes that run can use it no more when this returns. Needs `secrets`.
@@ -196,7 +211,7 @@ impl Engine {
 
     async fn drop_secret(&self, who: &Principal, reference: &str) -> Result<Secret> {
         who.require(Permission::Secrets)?;
-        let (secret, _) = self.find_secret(who, reference).await?;
+        let secret = self.find_secret(who, reference).await?;
         let id = secret.id.clone();
         if !self.records().call(move |store| store.remove_secret(&id)).await? {
             return Err(missing(&clipped(reference)));
@@ -205,25 +220,9 @@ impl Engine {
         Ok(secret)
     }
 
-    /// By its id, or by its name: the caller's own comes before what else the caller sees.
-    async fn find_secret(&self, who: &Principal, reference: &str) -> Result<(Secret, Sealed)> {
-        let all = self.records().call(|store| store.secrets()).await?.into_iter();
-        let fits = |secret: &Secret| {
-            who.sees(&secret.owner)
-                && (secret.id.as_str() == reference || secret.name.as_str() == reference)
-        };
-        let mut found: Vec<_> = all.filter(fits).collect();
-        found.sort_by_key(|secret| secret.owner != who.owner);
-        let secret = match &found[..] {
-            [] => return Err(missing(&clipped(reference))),
-            [first, second, ..] if (first.owner == who.owner) == (second.owner == who.owner) => {
-                let text = format!("several owners have a secret `{}`", clipped(reference));
-                return Err(Error::conflict(text).with_hint("name it by its id"));
-            }
-            [first, ..] => first.id.clone(),
-        };
-        let found = self.records().call(move |store| store.secret(&secret)).await?;
-        found.ok_or_else(|| missing(&clipped(reference)))
+    async fn find_secret(&self, who: &Principal, reference: &str) -> Result<Secret> {
+        let all = self.records().call(|store| store.secrets()).await?;
+        pick(&all, who, reference).cloned()
     }
 
     /// The secrets of a sandbox, without their values. Needs `read`.
@@ -303,6 +302,7 @@ impl Engine {
             let text = format!("there are {} secrets; {MOST_GRANTS} fit", wishes.len());
             return Err(Error::invalid(text));
         }
+        let known = self.records().call(|store| store.secrets()).await?;
         let mut grants: Vec<Grant> = Vec::new();
         for Wanted { secret, variable } in wishes {
             let is_twice = grants.iter().any(|grant| grant.variable == *variable);
@@ -310,9 +310,8 @@ impl Engine {
                 return Err(Error::invalid(format!("the variable `{variable}` is there twice"))
                     .with_hint(format!("choose another one: `{secret}=VARIABLE`")));
             }
-            let (found, _) = self.find_secret(who, secret.as_str()).await?;
             grants.push(Grant {
-                id: found.id,
+                id: pick(&known, who, secret.as_str())?.id.clone(),
                 secret: secret.clone(),
                 variable: variable.clone(),
                 placeholder: Placeholder::from_random(secret, names::random()),
@@ -347,7 +346,7 @@ impl Engine {
             return Ok(Vec::new());
         }
         let grants = grants.to_vec();
-        let look = move |store: &mut infield_store::Store| {
+        let look = move |store: &mut Store| {
             let pair = |grant: Grant| {
                 let found = store.secret(&grant.id)?;
                 Ok((grant, found))
@@ -355,6 +354,24 @@ impl Engine {
             grants.into_iter().map(pair).collect()
         };
         self.records().call(look).await
+    }
+}
+
+/// A secret by its id, or by its name: the caller's own comes before what else the caller sees.
+fn pick<'a>(all: &'a [Secret], who: &Principal, reference: &str) -> Result<&'a Secret> {
+    let fits = |secret: &&Secret| {
+        who.sees(&secret.owner)
+            && (secret.id.as_str() == reference || secret.name.as_str() == reference)
+    };
+    let (own, others): (Vec<_>, Vec<_>) =
+        all.iter().filter(fits).partition(|secret| secret.owner == who.owner);
+    match (&own[..], &others[..]) {
+        ([secret], _) | ([], [secret]) => Ok(secret),
+        ([], []) => Err(missing(&clipped(reference))),
+        (_, _) => {
+            let text = format!("several owners have a secret `{}`", clipped(reference));
+            Err(Error::conflict(text).with_hint("name it by its id"))
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::gate::clipped;
 use crate::{Engine, names};
 
 /// Volumes of one owner at most.
-const MOST_VOLUMES: usize = 1_000;
+pub const MOST_VOLUMES: usize = 1_000;
 /// How the refusal of a volume that the caller does not have begins.
 const UNKNOWN: &str = "there is no volume";
 
@@ -67,6 +67,7 @@ impl Engine {
             limits: create.limits,
             enforced,
             created_at: self.now(),
+            used_at: None,
         };
         let row = volume.clone();
         match self.records().call(move |store| store.insert_volume(&row)).await {
@@ -187,6 +188,15 @@ impl Engine {
                 self.note_system("volume.delete", id.as_str(), "no record names it");
                 self.discard_volume(&id).await;
             }
+        }
+    }
+
+    /// Notes that a sandbox with these volumes has started.
+    pub(crate) fn note_use(&self, mounts: &[VolumeMount]) {
+        let at = self.now();
+        for mount in mounts {
+            let id = mount.volume.clone();
+            self.records().post("the use of a volume", move |store| store.touch_volume(&id, at));
         }
     }
 

@@ -125,12 +125,12 @@ impl Door {
         let Some(principal) = known else {
             return Err(ErrorData::invalid_request("no valid key came with the request", None));
         };
-        Ok(principal.for_request(self.engine.new_request_id()))
+        Ok(self.for_request(principal))
     }
 
     /// Waits while the daemon starts: the front of a client opens the pipe before recovery is over.
     /// What then still cannot be done says so itself.
-    async fn until_ready(&self, given_up: &CancellationToken) {
+    pub(crate) async fn until_ready(&self, given_up: &CancellationToken) {
         let mut look = tokio::time::interval(READY_LOOK);
         let ready = async {
             while !self.engine.is_ready() {
@@ -143,7 +143,21 @@ impl Door {
         }
     }
 
-    fn call(
+    /// A caller, for one request.
+    pub(crate) fn for_request(&self, who: Principal) -> Principal {
+        who.for_request(self.engine.new_request_id())
+    }
+
+    /// Every tool there is.
+    pub(crate) fn tools(&self) -> Vec<Tool> {
+        self.catalogue.all()
+    }
+
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    pub(crate) fn call(
         &self,
         who: Principal,
         cancel: CancellationToken,
@@ -181,7 +195,7 @@ impl Door {
     }
 }
 
-async fn answer(
+pub(crate) async fn answer(
     catalogue: &Catalogue,
     tool: ToolName,
     call: &Call,

@@ -12,6 +12,8 @@ mod door;
 pub use door::Door;
 mod http_door;
 pub use http_door::{HttpDoor, HttpSettings};
+mod plain_door;
+pub use plain_door::PlainDoor;
 
 mod call;
 mod failure;

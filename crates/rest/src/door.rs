@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use http::Request;
 use infield_domain::{Principal, Result};
 use infield_engine::Engine;
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
@@ -44,11 +45,16 @@ pub struct Doors {
 pub struct Mcp {
     /// Streamable HTTP; finds the [`Principal`] in the request's extensions.
     pub http: McpService,
+    /// Answers single messages of clients that speak something like MCP.
+    pub plain: Plain,
     /// Takes the byte pipe of a front.
     pub pipe: Pipe<McpHello>,
     /// Takes the second connection of a front, over which trees of the host come and go.
     pub folders: Pipe<McpFolders>,
 }
+
+/// Answers one JSON message of somebody with another.
+pub type Plain = Arc<dyn Fn(Principal, Value) -> BoxFuture<'static, Value> + Send + Sync>;
 
 /// A tower service that answers `/mcp`.
 pub type McpService = BoxCloneSyncService<Request<Body>, Response, Infallible>;

@@ -13,7 +13,7 @@ pub use clients::Clients;
 mod door;
 pub use door::{
     Authentication, Doors, Duplex, Health, Limits, Listeners, Mcp, McpService, PeerCheck, Pipe,
-    PipeCall, PipeIo, Settings, mcp_service,
+    PipeCall, PipeIo, Plain, Settings, mcp_service,
 };
 mod serve;
 pub use serve::serve;

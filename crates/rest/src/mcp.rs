@@ -1,10 +1,12 @@
 //! Where the MCP door is reached. What it says is its own affair.
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http_body_util::Limited;
 use infield_domain::{Error, Result};
+use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::door::Mcp;
@@ -26,6 +28,23 @@ pub(crate) async fn http(State(context): State<Context>, request: Request) -> An
         Ok(response) => Ok(response),
         Err(never) => match never {},
     }
+}
+
+/// `POST /langswarm`.
+pub(crate) async fn plain(
+    State(context): State<Context>,
+    Who(who): Who,
+    body::Json(message): body::Json<Value>,
+) -> Answer<Json<Value>> {
+    let plain = door(&context)?.plain.clone();
+    Ok(Json(plain(who, message).await))
+}
+
+/// `GET /langswarm/schema`: the tools, as a list of them is answered.
+pub(crate) async fn schema(State(context): State<Context>, Who(who): Who) -> Answer<Json<Value>> {
+    let plain = door(&context)?.plain.clone();
+    let mut answer = plain(who, json!({ "method": "tools/list" })).await;
+    Ok(Json(answer["result"].take()))
 }
 
 pub(crate) async fn pipe(

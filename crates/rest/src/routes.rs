@@ -46,6 +46,8 @@ pub(crate) const fn route(
 pub const ROUTES: &[Route] = &[
     route("GET", "/api/health", || get(daemon::health)),
     route("ANY", "/mcp", || any(mcp::http)),
+    route("POST", "/langswarm", || post(mcp::plain)),
+    route("GET", "/langswarm/schema", || get(mcp::schema)),
     route("GET", "/v1/build", || get(daemon::build)),
     route("POST", "/v1/shutdown", || post(daemon::shutdown)),
     route("GET", "/v1/host", || get(daemon::host)),

@@ -1,11 +1,13 @@
 //! Rows of volumes: what is known of each. What they hold is not here.
 
+use infield_domain::sandbox::Millis;
 use infield_domain::volume::Volume;
 use infield_domain::{Result, VolumeId};
 use rusqlite::params;
 
 use crate::Store;
 use crate::error::{StoreError, seam};
+use crate::sandboxes::signed;
 
 impl Store {
     /// Adds a volume; a conflict when its owner has one of this name. It outlives a loss of power
@@ -35,6 +37,16 @@ impl Store {
             Ok(found)
         };
         all().map_err(seam)
+    }
+
+    /// Notes when a volume was last used, if it is still there.
+    pub fn touch_volume(&mut self, id: &VolumeId, at: Millis) -> Result<()> {
+        let touch = || -> std::result::Result<(), StoreError> {
+            let sql = "UPDATE volumes SET body = json_set(body, '$.used_at', ?2) WHERE id = ?1";
+            self.connection.execute(sql, params![id.as_str(), signed(at)])?;
+            Ok(())
+        };
+        touch().map_err(seam)
     }
 
     /// Removes a volume; gives whether there was one. It is gone after a loss of power when this

@@ -49,6 +49,7 @@ def shared():
     two = daytona.create(params(("corpus", "/data", "users/alice")))
     assert one.volumes[0].mount_path == "/home/daytona/data", one.volumes
     assert (two.volumes[0].volume_id, two.volumes[0].subpath) == (volume.id, "users/alice")
+    assert volume.last_used_at is None and daytona.volume.get("corpus").last_used_at
 
     # Who wrote what is the same in both, whatever the host calls them.
     one.fs.upload_file(b"from one", "/home/daytona/data/users/alice/note")

@@ -25,6 +25,9 @@ fn door() -> Mcp {
     }));
     Mcp {
         http,
+        plain: Arc::new(|who, message| {
+            Box::pin(async move { json!({ "result": { "who": who.owner, "asks": message } }) })
+        }),
         pipe: Arc::new(|call| {
             let name = format!("pipe of {} with {:?}\n", call.who.owner, call.hello.folders);
             Box::pin(echo(name, call))

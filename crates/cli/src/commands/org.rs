@@ -29,7 +29,7 @@ enum OrgCommand {
     /// List organizations, those that keys alone name among them
     #[command(alias = "list")]
     Ls(Format),
-    /// Remove organizations that have neither keys nor sandboxes
+    /// Remove organizations that own nothing
     #[command(alias = "delete")]
     Rm(RmArgs),
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use infield_domain::Result;
 use infield_engine::Engine;
-use infield_mcp::{Defaults, Door, Folders, HttpDoor, HttpSettings, NoFolders, Session};
+use infield_mcp::{Defaults, Door, Folders, HttpDoor, HttpSettings, NoFolders, PlainDoor, Session};
 use infield_rest::wire::{McpDefaults, McpFolders, McpHello};
 use infield_rest::{Mcp, PipeCall, mcp_service};
 use tokio_util::sync::CancellationToken;
@@ -28,10 +28,15 @@ pub(super) fn door(
         shutdown: shutdown.clone(),
     };
     let engine = engine.clone();
+    let plain = PlainDoor::new(engine.clone(), Defaults::standard());
     let fronts = Fronts::default();
     let seats = fronts.clone();
     Mcp {
         http: mcp_service(HttpDoor::new(engine.clone(), settings)),
+        plain: Arc::new(move |who, message| {
+            let plain = plain.clone();
+            Box::pin(async move { plain.answer(who, message).await })
+        }),
         pipe: Arc::new(move |call| Box::pin(serve(engine.clone(), seats.clone(), call))),
         folders: Arc::new(move |call| Box::pin(take(fronts.clone(), call))),
     }

@@ -17,8 +17,8 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(120);
 /// To hold one, or to let it go on.
 const PAUSE_LIMIT: Duration = Duration::from_secs(10);
-/// To remove one.
-const DELETE_LIMIT: Duration = Duration::from_secs(10);
+/// To remove one: thousands of files, on a disk that others keep busy.
+const DELETE_LIMIT: Duration = Duration::from_secs(30);
 /// Between two tries to remove one.
 const DELETE_PAUSE: Duration = Duration::from_secs(2);
 /// Between tries when the provider was away, such as while a launcher is started anew.
@@ -111,6 +111,7 @@ async fn bring_up(engine: &Engine, sandbox: &Sandbox, first: First) -> Performed
         Ok(running) => running,
         Err(error) => return Performed::Failed(error),
     };
+    engine.note_use(&sandbox.spec.volumes);
     let missing = running.enforcement.missing(&sandbox.spec.require);
     if missing.is_empty() {
         return Performed::Ready(running);

@@ -33,6 +33,13 @@ async fn an_organization_lives_as_long_as_nothing_is_its_own() {
     let error = f.engine.remove_organization(&f.who, "team").await.expect_err("it has a key");
     assert_eq!(error.kind(), Kind::Conflict);
     f.engine.revoke_key(&f.who, "k").await.expect("revoked");
+    let team = Principal { owner: "team".to_owned(), ..f.who.clone() };
+    let limits = infield_domain::volume::VolumeLimits::DEFAULT;
+    let create = crate::CreateVolume { name: "data".parse().expect("a name"), limits };
+    f.engine.create_volume(&team, create).await.expect("made");
+    let error = f.engine.remove_organization(&f.who, "team").await.expect_err("it has a volume");
+    assert!(error.message().contains("1 volumes"), "{error:?}");
+    f.engine.delete_volume(&team, "data").await.expect("deleted");
     f.engine.remove_organization(&f.who, "team").await.expect("removed");
     assert_eq!(names().await, ["other"]);
     let error = f.engine.remove_organization(&f.who, "team").await.expect_err("it is gone");

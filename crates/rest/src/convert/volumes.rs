@@ -29,6 +29,7 @@ pub(crate) fn volume(volume: Volume) -> wire::Volume {
         inodes: volume.limits.inodes,
         enforced: volume.enforced,
         created_at: volume.created_at,
+        used_at: volume.used_at,
     }
 }
 

@@ -1,16 +1,18 @@
 //! What is settled about a sandbox after it was made.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::routing::{post, put};
 use http::StatusCode;
+use http::request::Parts;
 use infield_daytona::{NetworkSettings, ResizeSandbox, Sandbox, SandboxLabels};
+use infield_domain::Principal;
 use infield_engine::SandboxChange;
 
 use super::body::{self, Words};
 use super::convert::{self, Interval, Seen, Switch};
 use crate::body::Part;
-use crate::failure::Answer;
+use crate::failure::{Answer, Failure};
 use crate::gate::Who;
 use crate::routes::{Route, route};
 use crate::serve::Context;
@@ -29,18 +31,31 @@ pub(super) const ROUTES: &[Route] = &[
     route("POST", "/sandbox/{sandboxId}/last-activity", || post(last_activity)),
 ];
 
-/// Where a change is asked for: whose words, and of which server.
-struct Asked<'a> {
-    context: &'a Context,
-    who: &'a infield_domain::Principal,
-    seen: &'a Seen,
+/// A change that the path says whole: of which sandbox, and to what.
+struct Asked {
+    context: Context,
+    who: Principal,
+    seen: Seen,
+    sandbox: String,
+    to: String,
 }
 
-impl Asked<'_> {
-    async fn change(&self, reference: &str, change: SandboxChange) -> Answer<Json<Sandbox>> {
+impl FromRequestParts<Context> for Asked {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, context: &Context) -> Answer<Self> {
+        let Who(who) = Who::from_request_parts(parts, context).await?;
+        let seen = Seen::from_request_parts(parts, context).await?;
+        let Words([sandbox, to]) = Words::from_request_parts(parts, context).await?;
+        Ok(Self { context: context.clone(), who, seen, sandbox, to })
+    }
+}
+
+impl Asked {
+    async fn change(self, change: SandboxChange) -> Answer<Json<Sandbox>> {
         let engine = &self.context.doors.engine;
-        let sandbox = engine.change_sandbox(self.who, reference, change).await?;
-        Ok(Json(convert::sandbox(sandbox, self.seen)))
+        let sandbox = engine.change_sandbox(&self.who, &self.sandbox, change).await?;
+        Ok(Json(convert::sandbox(sandbox, &self.seen)))
     }
 }
 
@@ -56,71 +71,35 @@ async fn labels(
     Ok(Json(SandboxLabels { labels: sandbox.spec.labels }))
 }
 
-async fn auto_stop(
-    State(context): State<Context>,
-    Who(who): Who,
-    seen: Seen,
-    Words([reference, interval]): Words<2>,
-) -> Answer<Json<Sandbox>> {
-    let ms = Interval::read(&interval)?.unless_zero()?;
-    let asked = Asked { context: &context, who: &who, seen: &seen };
-    asked.change(&reference, SandboxChange::StopAfterIdle(ms)).await
+async fn auto_stop(asked: Asked) -> Answer<Json<Sandbox>> {
+    let ms = Interval::read(&asked.to)?.unless_zero()?;
+    asked.change(SandboxChange::StopAfterIdle(ms)).await
 }
 
-async fn auto_pause(
-    State(context): State<Context>,
-    Who(who): Who,
-    seen: Seen,
-    Words([reference, interval]): Words<2>,
-) -> Answer<Json<Sandbox>> {
-    let ms = Interval::read(&interval)?.unless_zero()?;
-    let asked = Asked { context: &context, who: &who, seen: &seen };
-    asked.change(&reference, SandboxChange::PauseAfterIdle(ms)).await
+async fn auto_pause(asked: Asked) -> Answer<Json<Sandbox>> {
+    let ms = Interval::read(&asked.to)?.unless_zero()?;
+    asked.change(SandboxChange::PauseAfterIdle(ms)).await
 }
 
 /// The contract's 0 is the longest interval.
-async fn auto_archive(
-    State(context): State<Context>,
-    Who(who): Who,
-    seen: Seen,
-    Words([reference, interval]): Words<2>,
-) -> Answer<Json<Sandbox>> {
-    let ms = Interval::read(&interval)?.unless_zero()?;
-    let asked = Asked { context: &context, who: &who, seen: &seen };
-    asked.change(&reference, SandboxChange::ArchiveAfterStop(ms)).await
+async fn auto_archive(asked: Asked) -> Answer<Json<Sandbox>> {
+    let ms = Interval::read(&asked.to)?.unless_zero()?;
+    asked.change(SandboxChange::ArchiveAfterStop(ms)).await
 }
 
-async fn auto_delete(
-    State(context): State<Context>,
-    Who(who): Who,
-    seen: Seen,
-    Words([reference, interval]): Words<2>,
-) -> Answer<Json<Sandbox>> {
-    let ms = Interval::read(&interval)?.unless_negative();
-    let asked = Asked { context: &context, who: &who, seen: &seen };
-    asked.change(&reference, SandboxChange::DeleteAfterStop(ms)).await
+async fn auto_delete(asked: Asked) -> Answer<Json<Sandbox>> {
+    let ms = Interval::read(&asked.to)?.unless_negative();
+    asked.change(SandboxChange::DeleteAfterStop(ms)).await
 }
 
-async fn time_to_live(
-    State(context): State<Context>,
-    Who(who): Who,
-    seen: Seen,
-    Words([reference, minutes]): Words<2>,
-) -> Answer<Json<Sandbox>> {
-    let ms = Interval::read(&minutes)?.unless_zero()?;
-    let asked = Asked { context: &context, who: &who, seen: &seen };
-    asked.change(&reference, SandboxChange::TimeToLive(ms)).await
+async fn time_to_live(asked: Asked) -> Answer<Json<Sandbox>> {
+    let ms = Interval::read(&asked.to)?.unless_zero()?;
+    asked.change(SandboxChange::TimeToLive(ms)).await
 }
 
-async fn public(
-    State(context): State<Context>,
-    Who(who): Who,
-    seen: Seen,
-    Words([reference, word]): Words<2>,
-) -> Answer<Json<Sandbox>> {
-    let access = Switch::read("isPublic", &word)?.access();
-    let asked = Asked { context: &context, who: &who, seen: &seen };
-    asked.change(&reference, SandboxChange::Previews(access)).await
+async fn public(asked: Asked) -> Answer<Json<Sandbox>> {
+    let access = Switch::read("isPublic", &asked.to)?.access();
+    asked.change(SandboxChange::Previews(access)).await
 }
 
 async fn resize(
@@ -131,8 +110,8 @@ async fn resize(
     body::Json(wish): body::Json<ResizeSandbox>,
 ) -> Answer<Json<Sandbox>> {
     let change = SandboxChange::Resize(convert::resize(&wish)?);
-    let asked = Asked { context: &context, who: &who, seen: &seen };
-    asked.change(&reference, change).await
+    let sandbox = context.doors.engine.change_sandbox(&who, &reference, change).await?;
+    Ok(Json(convert::sandbox(sandbox, &seen)))
 }
 
 async fn network(

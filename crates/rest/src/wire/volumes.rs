@@ -37,6 +37,8 @@ pub struct Volume {
     pub enforced: Mechanism,
     /// When it was made.
     pub created_at: Millis,
+    /// When a sandbox that has it last started; `null` when none has.
+    pub used_at: Option<Millis>,
 }
 
 /// `GET /v1/volumes/{ref}`: a volume with what it holds and who has it.

@@ -12,6 +12,7 @@ fn volume(letter: u8, name: &str, owner: &str) -> Volume {
         limits: VolumeLimits::DEFAULT,
         enforced: Mechanism::Sampled,
         created_at: 1,
+        used_at: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use infield_daytona as wire;
 use infield_domain::secret::MOST_GRANTS;
-use infield_engine::{Allotted, MOST_OWN_SECRETS};
+use infield_engine::{Allotted, MOST_OWN_SECRETS, MOST_VOLUMES};
 
 use super::{GIB, REGION, time};
 
@@ -108,6 +108,13 @@ pub(in super::super) fn quota(owner: &str) -> wire::RegionQuota {
     wire::RegionQuota {
         organization_id: owner.to_owned(),
         region_id: REGION.to_owned(),
+        quota: bounds(),
+        max_sandbox_lifespan: None,
+    }
+}
+
+fn bounds() -> wire::Quota {
+    wire::Quota {
         sandbox_class: super::CLASS,
         total_cpu_quota: NO_QUOTA,
         total_memory_quota: NO_QUOTA,
@@ -120,7 +127,6 @@ pub(in super::super) fn quota(owner: &str) -> wire::RegionQuota {
         max_cpu_per_gpu: None,
         max_memory_per_gpu: None,
         max_disk_per_gpu: None,
-        max_sandbox_lifespan: None,
     }
 }
 
@@ -130,26 +136,15 @@ pub(in super::super) fn usage(allotted: &Allotted) -> wire::Usage {
     wire::Usage {
         region_usage: vec![wire::RegionUsage {
             region_id: REGION.to_owned(),
-            sandbox_class: super::CLASS,
-            total_cpu_quota: NO_QUOTA,
+            quota: bounds(),
             current_cpu_usage: allotted.cpu_millis as f64 / 1_000.0,
-            total_memory_quota: NO_QUOTA,
             current_memory_usage: gib(allotted.memory_bytes),
-            total_disk_quota: NO_QUOTA,
             current_disk_usage: gib(allotted.disk_bytes),
-            total_gpu_quota: 0,
             current_gpu_usage: 0,
-            max_cpu_per_sandbox: None,
-            max_memory_per_sandbox: None,
-            max_disk_per_sandbox: None,
-            max_disk_per_non_ephemeral_sandbox: None,
-            max_cpu_per_gpu: None,
-            max_memory_per_gpu: None,
-            max_disk_per_gpu: None,
         }],
         total_snapshot_quota: NO_QUOTA,
         current_snapshot_usage: allotted.images as u64,
-        total_volume_quota: 0,
-        current_volume_usage: 0,
+        total_volume_quota: MOST_VOLUMES as i64,
+        current_volume_usage: allotted.volumes as u64,
     }
 }

@@ -22,7 +22,7 @@ pub(in crate::daytona) fn volume(volume: Volume) -> wire::Volume {
         error_reason: None,
         created_at: time(volume.created_at),
         updated_at: time(volume.created_at),
-        last_used_at: None,
+        last_used_at: volume.used_at.map(time),
     }
 }
 
