@@ -193,8 +193,9 @@ fn environment(tools: &Tools, policy: Policy, name: &str, requirements: &str) ->
 fn node(tools: &Tools, policy: Policy) -> Result<()> {
     let wanted = fs::read_to_string(root().join("tests/tools/package.json"))
         .context("cannot read `tests/tools/package.json`")?;
-    let here = tools.0.join("package.json");
-    if fs::read_to_string(&here).is_ok_and(|installed| installed == wanted) {
+    // It stands beside what it asks for, so that one that was cut off halfway is begun again.
+    let stamp = tools.0.join("node_modules/installed.json");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
     if policy == Policy::Refuse {
@@ -205,12 +206,9 @@ fn node(tools: &Tools, policy: Policy) -> Result<()> {
     if fresh.exists() {
         fs::remove_dir_all(&fresh)?;
     }
-    fs::write(&here, wanted)?;
+    fs::write(tools.0.join("package.json"), &wanted)?;
     let words =
         ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"];
-    let installed = execute(command(&words).current_dir(&tools.0));
-    if installed.is_err() {
-        fs::remove_file(&here)?;
-    }
-    installed
+    execute(command(&words).current_dir(&tools.0))?;
+    fs::write(stamp, wanted).context("cannot note what was installed")
 }
