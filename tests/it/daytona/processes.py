@@ -185,6 +185,16 @@ def background():
         process.delete_session("work")
         assert sandbox.process.exec("pgrep -f '[s]leep'").result == ""
 
+        # What a shell leaves that ended by itself ends with its session too.
+        process.create_session("short")
+        process.execute_session_command(
+            "short", SessionExecuteRequest(command="sleep 801 & exit 3", run_async=True)
+        )
+        until(lambda: process.get_session("short").commands[0].exit_code == 3)
+        assert "sleep 801" in sandbox.process.exec("ps ax -o args").result
+        process.delete_session("short")
+        assert sandbox.process.exec("pgrep -f '[s]leep'").result == ""
+
 
 def session_failures():
     with made() as sandbox:

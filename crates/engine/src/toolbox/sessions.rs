@@ -129,7 +129,6 @@ impl Engine {
             () = &mut stopped => None,
             () = self.stopping().cancelled() => None,
         };
-        living.over.cancel();
         driver.jobs.close();
         for entry in living.entries() {
             entry.finish(code.unwrap_or(shell::LOST));
@@ -138,11 +137,12 @@ impl Engine {
         // sandbox stops, which also is how a shell may come to its end.
         if code.is_some() {
             tokio::select! {
-                () = living.end.cancelled() => {}
+                () = living.end.cancelled() => driver.kill().await,
                 () = &mut stopped => {}
                 () = self.stopping().cancelled() => {}
             }
         }
+        living.over.cancel();
         seat.sessions.remove(&id, &living);
     }
 

@@ -27,6 +27,7 @@ use super::News;
 use super::speech::{Heard, Speech};
 use crate::inside::Inside;
 use crate::names;
+use crate::toolbox::process;
 
 /// How long interrupted code may take to end before its process is killed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -99,9 +100,7 @@ impl Worker {
             last = self.work() => last,
             () = end.cancelled() => None,
         };
-        if let Err(error) = self.guest.signal(&self.id, Signal::Kill).await {
-            tracing::debug!(%error, "the process of a context is gone already");
-        }
+        process::kill(&*self.guest, &self.id, &mut self.process.events).await;
         self.jobs.close();
         while let Ok(job) = self.jobs.try_recv() {
             // Whoever is gone hears nothing.

@@ -41,7 +41,7 @@ pub(super) struct Living {
     jobs: mpsc::Sender<Job>,
     /// Asks for its end.
     pub(super) end: CancellationToken,
-    /// Its shell has ended.
+    /// Nothing of it runs any more.
     pub(super) over: CancellationToken,
 }
 

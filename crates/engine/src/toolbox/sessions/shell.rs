@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use super::entry::{Entry, Left};
 use crate::inside::Inside;
 use crate::names;
+use crate::toolbox::process;
 
 /// Says its number, and does nothing until it is killed.
 const RELAY: &str = "echo $$; while :; do kill -STOP $$; done";
@@ -83,12 +84,15 @@ impl Driver {
             code = self.work(&mut lines) => code,
             () = end.cancelled() => None,
         };
-        if code.is_none()
-            && let Err(error) = self.guest.signal(&self.shell.id, Signal::Kill).await
-        {
-            tracing::debug!(%error, "the shell of a session is gone already");
+        if code.is_none() {
+            self.kill().await;
         }
         code
+    }
+
+    /// Ends everything that runs in the session, also what its shell left behind.
+    pub(super) async fn kill(&mut self) {
+        process::kill(&*self.guest, &self.shell.id, &mut self.process.events).await;
     }
 
     async fn work(&mut self, lines: &mut Lines) -> Option<i32> {
