@@ -5,12 +5,14 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to its terminal")]
 
 mod install;
+mod intents;
 mod soak;
 mod step;
 mod test;
 mod tidy;
 
 use std::env;
+use std::path::Path;
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask CHORE
@@ -18,6 +20,8 @@ const USAGE: &str = "usage: cargo xtask CHORE
   test [--no-install]   the gate: install what tests need, format, lints, tidy, bans, tests
   tidy                  layout, walls, sizes and names alone
   install               what the tests need, and nothing else
+  intents FILE [--plans OUT]
+                        how many requests in plain language are read right
   soak                  fuzz targets, many kills, benchmarks; takes an hour";
 
 fn main() -> ExitCode {
@@ -28,6 +32,10 @@ fn main() -> ExitCode {
         ["test", "--no-install"] => test::run(install::Policy::Refuse),
         ["tidy"] => tidy::run(),
         ["install"] => install::run(install::Policy::Install).map(drop),
+        ["intents", file] => intents::run(Path::new(file), None),
+        ["intents", file, "--plans", plans] => {
+            intents::run(Path::new(file), Some(Path::new(plans)))
+        }
         ["soak"] => soak::run(),
         _ => {
             eprintln!("{USAGE}");

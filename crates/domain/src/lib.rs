@@ -21,6 +21,8 @@ pub mod command;
 pub mod files;
 pub mod language;
 
+pub mod intent;
+
 pub mod guest;
 pub mod provider;
 
