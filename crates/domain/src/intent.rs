@@ -11,6 +11,7 @@
 //! data and never an operation. Nothing is destroyed that is not clearly named.
 
 mod build;
+mod caution;
 mod clauses;
 mod code;
 mod distance;
@@ -41,6 +42,9 @@ pub const MAX_CHARS: usize = 65_536;
 /// Words, marks and pieces of data of one request at most: how they hang together costs more than
 /// their number.
 pub const MAX_WORDS: usize = 300;
+
+/// Bytes of one word, path or address at most; what is quoted or code may be longer.
+pub const MAX_WORD_BYTES: usize = 1_024;
 
 /// Steps of one plan at most.
 pub const MAX_STEPS: usize = 16;
@@ -109,7 +113,8 @@ pub enum Understood {
 ///
 /// # Errors
 ///
-/// The request is empty, longer than [`MAX_CHARS`], or has more than [`MAX_WORDS`].
+/// The request is empty, longer than [`MAX_CHARS`], has more than [`MAX_WORDS`], or a word of more
+/// than [`MAX_WORD_BYTES`].
 pub fn understand(text: &str, scope: &Scope) -> Result<Understood> {
     if text.trim().is_empty() {
         return Err(Error::invalid("the request is empty")
@@ -119,7 +124,12 @@ pub fn understand(text: &str, scope: &Scope) -> Result<Understood> {
         return Err(Error::invalid(format!("the request has more than {MAX_CHARS} characters"))
             .with_hint("upload long content as a file and refer to its path"));
     }
-    if lexer::tokens(text).len() > MAX_WORDS {
+    let tokens = lexer::tokens(text);
+    if tokens.iter().any(lexer::Token::is_endless) {
+        return Err(Error::invalid(format!("a word has more than {MAX_WORD_BYTES} bytes"))
+            .with_hint("put what is long into quotes or a code block"));
+    }
+    if tokens.len() > MAX_WORDS {
         return Err(Error::invalid(format!("the request has more than {MAX_WORDS} words"))
             .with_hint(
                 "put what is long into quotes or a code block, or ask for one thing at a time",

@@ -100,10 +100,17 @@ impl<'a> Piece<'a> {
     /// Whether it adds nothing.
     pub(super) fn is_filler(&self) -> bool {
         self.kind == Kind::Word
-            && self
-                .senses
-                .iter()
-                .any(|sense| matches!(sense, Sense::Filler | Sense::Any | Sense::Please))
+            && self.senses.iter().any(|sense| {
+                matches!(
+                    sense,
+                    Sense::Filler
+                        | Sense::Any
+                        | Sense::Please
+                        | Sense::Wonder
+                        | Sense::Doubt
+                        | Sense::Relative
+                )
+            })
             && !self.senses.iter().any(|sense| matches!(sense, Sense::Act(_) | Sense::Thing(_)))
     }
 
@@ -211,14 +218,30 @@ impl<'t> Clause<'t, '_> {
 
     /// What is to be done, in order; what is not to be done is left out.
     pub(super) fn acts(&self) -> Vec<Act> {
-        let denied = self.denied();
-        let acts = self.pieces.iter().enumerate().filter(|(at, _)| !denied.contains(at));
+        let mut others = self.denied();
+        others.extend(self.describing());
+        let acts = self.pieces.iter().enumerate().filter(|(at, _)| !others.contains(at));
         acts.filter_map(|(_, piece)| piece.act()).collect()
     }
 
     /// What is not to be done.
     pub(super) fn denied_acts(&self) -> Vec<Act> {
         self.denied().into_iter().filter_map(|at| self.pieces[at].act()).collect()
+    }
+
+    /// The places of verbs that describe something: `the script that deletes web`.
+    fn describing(&self) -> impl Iterator<Item = usize> {
+        let follows = |(at, piece): (usize, &Piece<'_>)| {
+            let described = at.checked_sub(1).map(|before| &self.pieces[before])?;
+            let is_noun = described.thing().is_some()
+                || described.is_unknown()
+                || !described.is_free()
+                || described.kind == Kind::Path;
+            let verb = (at + 1..self.pieces.len()).find(|next| !self.pieces[*next].is_filler())?;
+            let is_verb = self.pieces[verb].act().is_some();
+            (piece.senses.contains(&Sense::Relative) && is_noun && is_verb).then_some(verb)
+        };
+        self.pieces.iter().enumerate().filter_map(follows)
     }
 
     /// The places of verbs that a negation takes back: the next one, or else the last before.

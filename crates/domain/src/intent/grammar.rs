@@ -175,6 +175,7 @@ const RULES: &[Rule] = &[
     rule(&[Act::Copy, Act::Load], &[Fact::File], &[Fact::Data], Operation::Upload),
     rule(&[Act::Copy, Act::Load], &[Fact::Files], &[Fact::Data], Operation::Upload),
     rule(&[Act::Write, Act::Put, Act::Save, Act::Copy], &[Fact::Path], &[], Operation::WriteFile),
+    rule(&[Act::Need], &[Fact::Path, Fact::Content], &[Fact::Data, Fact::File], Operation::ReadFile),
     rule(&[Act::Make, Act::Need, Act::Start], &[Fact::Path], &[], Operation::WriteFile),
     rule(&[Act::Write, Act::Put, Act::Save], &[], &[Fact::Persistent, Fact::Assignment], Operation::WriteFile),
     rule(&[Act::Make], &[Fact::File], &[Fact::Data], Operation::WriteFile),

@@ -34,6 +34,14 @@ pub(super) struct Token<'a> {
     pub(super) end: usize,
 }
 
+impl Token<'_> {
+    /// Whether it is too long for what it is.
+    pub(super) fn is_endless(&self) -> bool {
+        let is_data = matches!(self.kind, Kind::Quote | Kind::Block | Kind::Code);
+        !is_data && self.value.len() > super::MAX_WORD_BYTES
+    }
+}
+
 /// Pairs of quotes.
 const QUOTES: &[(char, &[char])] = &[
     ('"', &['"']),
@@ -84,8 +92,9 @@ impl<'a> Lexer<'a> {
         } else if let Some((inside, length)) = quote(rest).filter(|_| self.may_open()) {
             let inside = if first == '«' || first == '‹' { inside.trim() } else { inside };
             self.push(Kind::Quote, inside, length);
-        } else if matches!(first, '{' | '[') && balanced(rest).is_some_and(|length| length > 2) {
-            let length = balanced(rest).unwrap_or(rest.len());
+        } else if matches!(first, '{' | '[')
+            && let Some(length) = balanced(rest).filter(|length| *length > 2)
+        {
             self.push(Kind::Code, &rest[..length], length);
         } else if is_point(rest) || is_mark(first) || matches!(first, '(' | '¿' | '¡') {
             self.push(Kind::Mark, &rest[..first.len_utf8()], first.len_utf8());
@@ -130,24 +139,27 @@ impl<'a> Lexer<'a> {
         let rest = self.rest();
         let mut end = 0;
         let mut is_code = false;
+        // What has no end is looked for once: anything else would be slow on purpose.
+        let (mut may_call, mut may_quote) = (true, true);
         while let Some(letter) = rest[end..].chars().next() {
             if letter.is_whitespace() {
                 break;
             }
             let so_far = &rest[..end];
             let calls = so_far.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ')');
-            if matches!(letter, '(' | '[')
-                && calls
-                && let Some(length) = balanced(&rest[end..])
-            {
-                (end, is_code) = (end + length, true);
-                continue;
+            if matches!(letter, '(' | '[') && calls && may_call {
+                if let Some(length) = balanced(&rest[end..]) {
+                    (end, is_code) = (end + length, true);
+                    continue;
+                }
+                may_call = false;
             }
-            if so_far.ends_with('=')
-                && let Some((_, length)) = quote(&rest[end..])
-            {
-                end += length;
-                continue;
+            if so_far.ends_with('=') && may_quote && is_opener(letter) {
+                if let Some((_, length)) = quote(&rest[end..]) {
+                    end += length;
+                    continue;
+                }
+                may_quote = false;
             }
             end += letter.len_utf8();
         }
@@ -175,20 +187,28 @@ fn is_mark(letter: char) -> bool {
 /// Without the marks that end a sentence.
 fn trimmed(chunk: &str) -> &str {
     let mut kept = chunk;
+    let opened = chunk.matches('(').count();
+    let mut closed = chunk.matches(')').count();
     loop {
         let shorter = kept.strip_suffix(|c| is_mark(c) || c == '.' || c == '"' || c == '\'');
         match shorter {
             // `./...`, `..` and `.` are paths to their last point; `:` ends no flag.
             Some(less) if !(less.is_empty() || kept.ends_with("..") || kept.ends_with("/.")) => {
-                let opened = less.matches('(').count() > less.matches(')').count();
-                if kept.ends_with(')') && opened {
-                    return kept;
+                if kept.ends_with(')') {
+                    closed -= 1;
+                    if opened > closed {
+                        return kept;
+                    }
                 }
                 kept = less;
             }
             Some(_) | None => return kept,
         }
     }
+}
+
+fn is_opener(letter: char) -> bool {
+    QUOTES.iter().any(|(open, _)| *open == letter)
 }
 
 /// What is in quotes at the start of `text`, and how long it is with them.

@@ -4,6 +4,8 @@
 //! it was written. A slip in a name is forgiven when it fits one sandbox, but what is to be
 //! destroyed must be named exactly.
 
+use std::collections::{HashMap, HashSet};
+
 use super::distance;
 use super::facts::{Clause, Part, Piece};
 use super::lexer::Kind;
@@ -37,21 +39,33 @@ pub(super) struct Names<'s> {
     pub(super) scope: &'s Scope,
     /// Names that earlier steps give, with the steps.
     pub(super) made: Vec<(String, usize)>,
+    ids: HashSet<&'s str>,
+    /// What can be seen, by its name as [`fold`] writes it.
+    by_name: HashMap<String, &'s Visible>,
 }
 
-impl Names<'_> {
+impl<'s> Names<'s> {
+    pub(super) fn new(scope: &'s Scope) -> Self {
+        let visible = scope.sandboxes.as_deref().unwrap_or_default();
+        let ids = visible.iter().map(|one| one.id.as_str()).collect();
+        let named = visible.iter().rev().filter(|one| !one.name.is_empty());
+        let by_name = named.map(|one| (fold(&one.name), one)).collect();
+        Self { scope, made: Vec::new(), ids, by_name }
+    }
+
     pub(super) fn visible(&self) -> &[Visible] {
         self.scope.sandboxes.as_deref().unwrap_or_default()
     }
 
     fn exact(&self, word: &str) -> Option<Whereabouts> {
-        let is = |name: &str| !name.is_empty() && same(name, word);
-        if let Some((_, step)) = self.made.iter().rev().find(|(name, _)| is(name)) {
+        let folded = fold(word);
+        if let Some((_, step)) = self.made.iter().rev().find(|(name, _)| fold(name) == folded) {
             return Some(Whereabouts::Made(*step));
         }
-        let by_id = self.visible().iter().find(|one| one.id == word);
-        let found = by_id.or_else(|| self.visible().iter().find(|one| is(&one.name)));
-        found.map(|one| Whereabouts::Known(one.id.clone()))
+        if self.ids.contains(word) {
+            return Some(Whereabouts::Known(word.to_owned()));
+        }
+        self.by_name.get(&folded).map(|one| Whereabouts::Known(one.id.clone()))
     }
 
     /// Whether a word is a sandbox's name and could not be anything else.
@@ -84,6 +98,9 @@ impl Names<'_> {
     fn near(&self, word: &str) -> Option<Whereabouts> {
         let word = fold(word);
         let bound = distance::allowed(word.chars().count());
+        if bound == 0 {
+            return None;
+        }
         let close = |one: &&Visible| {
             [&one.name, &one.id].into_iter().any(|name| {
                 let is_number =
@@ -94,7 +111,7 @@ impl Names<'_> {
         let fits: Vec<_> = self.visible().iter().filter(close).map(|one| one.id.clone()).collect();
         match fits.as_slice() {
             [] => None,
-            [one] if bound > 0 => Some(Whereabouts::Near(one.clone())),
+            [one] => Some(Whereabouts::Near(one.clone())),
             _ => Some(Whereabouts::Fits(fits)),
         }
     }
@@ -116,10 +133,6 @@ impl Names<'_> {
 
 fn digits(word: &str) -> String {
     word.chars().filter(char::is_ascii_digit).collect()
-}
-
-fn same(name: &str, word: &str) -> bool {
-    name == word || fold(name) == fold(word)
 }
 
 /// Whether a clause makes its sandbox or uses one that is there.

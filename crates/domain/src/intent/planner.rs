@@ -2,6 +2,7 @@
 //! what must be asked back.
 
 use super::build;
+use super::caution;
 use super::clauses;
 use super::facts::{self, Clause, Piece};
 use super::grammar::{self, Operation};
@@ -35,6 +36,8 @@ pub(super) struct Planner<'s> {
     pub(super) deleted: Vec<Target>,
     /// Sandboxes that must not be destroyed; nothing stands for whichever it is.
     kept: Vec<Option<Target>>,
+    /// Whether the request asks about what it speaks of, or sets a condition.
+    wonders: bool,
     pub(super) last_path: Option<String>,
 }
 
@@ -59,7 +62,7 @@ enum Came {
 
 /// The steps of a request, or what has to be asked.
 pub(super) fn plan(text: &str, scope: &Scope) -> Result<Vec<Step>, Question> {
-    let names = Names { scope, made: Vec::new() };
+    let names = Names::new(scope);
     let mut pieces = facts::pieces(text, &names);
     clauses::gather_head(text, &mut pieces);
     clauses::gather_tail(text, &mut pieces);
@@ -70,6 +73,7 @@ pub(super) fn plan(text: &str, scope: &Scope) -> Result<Vec<Step>, Question> {
         last: None,
         deleted: Vec::new(),
         kept: Vec::new(),
+        wonders: false,
         last_path: None,
     };
     let mut pending = None;
@@ -107,6 +111,11 @@ impl Planner<'_> {
         if self.deleted.iter().any(kept) {
             return Err(self.ask_which("it is to be deleted and to be kept; which is it?"));
         }
+        if self.wonders && !self.steps.iter().all(caution::only_looks) {
+            let said = "this asks about it or sets a condition, and nothing was done; \
+                        what shall be done now?";
+            return Err(Question::about("intent", said));
+        }
         if self.steps.is_empty() {
             let said = if self.kept.is_empty() || pending.is_some() {
                 "what shall be done? sandboxes, code, commands, files and git are what I know"
@@ -126,6 +135,10 @@ impl Planner<'_> {
         let role = if is_creation { Role::Makes } else { Role::Uses };
         let found =
             if is_creation { Whereabouts::Unsaid } else { names::find(clause, &self.names, role) };
+        if let Some(word) = caution::unread(clause) {
+            let shown: String = word.chars().take(64).collect();
+            return Err(Question::about("operation", format!("what is meant by `{shown}`?")));
+        }
         let runs = !is_creation && raw::runs(clause);
         let folder = if runs { raw::take_folder(clause) } else { None };
         let raw = if runs { raw::take(clause) } else { None };
@@ -136,6 +149,7 @@ impl Planner<'_> {
         if raw.is_some() {
             holds.push(grammar::Fact::Raw);
         }
+        self.wonders |= caution::wonders(clause);
         let acts = clause.acts();
         let operation = grammar::operation(&holds, &acts);
         let is_denied = self.denied(clause, &acts, &found, raw);
@@ -143,6 +157,11 @@ impl Planner<'_> {
         let Some(operation) = operation.filter(|_| !is_denied) else {
             return Ok(if is_denied { Came::Done } else { Came::ToNothing });
         };
+        if caution::removes(operation) && !caution::is_plain_removal(clause) {
+            let unclear = self.target(&found, Purpose::Destroy).err();
+            let said = "what exactly shall be deleted, if anything?";
+            return Err(unclear.unwrap_or_else(|| self.ask_which(said)));
+        }
         if let Some(question) = contradiction {
             return Err(question);
         }

@@ -13,15 +13,24 @@ pub(super) fn begins_command(pieces: &[Piece<'_>]) -> bool {
 }
 
 fn first_of_all(pieces: &[Piece<'_>]) -> Option<usize> {
-    let adds_nothing = |piece: &Piece<'_>| {
+    let adds_nothing = |(at, piece): (usize, &Piece<'_>)| {
         let is_mark = piece.kind == Kind::Mark;
-        (piece.is_filler() && !PROGRAMS.contains(&piece.value))
+        (piece.is_filler() && !is_program(pieces, at))
             || is_mark
             || piece.has(Sense::Then)
             || piece.has(Sense::And)
             || !piece.is_free()
     };
-    pieces.iter().position(|piece| !adds_nothing(piece))
+    let at = pieces.iter().enumerate().find(|piece| !adds_nothing(*piece));
+    at.map(|(at, _)| at)
+}
+
+/// Whether a program's name stands here; `du` is also a word that adds nothing, and then what
+/// only a program takes must follow it.
+fn is_program(pieces: &[Piece<'_>], at: usize) -> bool {
+    let word = pieces[at].value.split_whitespace().next().unwrap_or_default();
+    let takes = |next: &Piece<'_>| next.value.starts_with('-') || next.kind == Kind::Path;
+    PROGRAMS.contains(&word) && (!pieces[at].is_filler() || pieces.get(at + 1).is_some_and(takes))
 }
 
 /// Whether a command begins here: with a program, or with a word that is also one and something
@@ -33,7 +42,7 @@ fn is_command(pieces: &[Piece<'_>], at: usize) -> bool {
         return false;
     }
     let next = pieces.get(at + 1);
-    if PROGRAMS.contains(&word) {
+    if is_program(pieces, at) {
         // `ls of /opt` asks for files and is no command.
         let lists = next.is_some_and(|next| next.place() == Some(Place::From))
             && pieces.get(at + 2).is_some_and(|after| after.kind == Kind::Path);

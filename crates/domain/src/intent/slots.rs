@@ -157,6 +157,13 @@ pub(super) fn content<'t>(clause: &Clause<'t, '_>) -> Option<&'t str> {
         .iter()
         .rposition(|piece| piece.place().is_some() && piece.part != Part::Where)?;
     if verb < to {
+        // `a script that backs up` tells what shall be in it, and is not it.
+        let is_described = |piece: &Piece<'_>| {
+            matches!(piece.thing(), Some(Thing::Code | Thing::Command | Thing::File))
+        };
+        if clause.pieces[verb + 1..to].iter().any(is_described) {
+            return None;
+        }
         return between(clause, verb + 1, to);
     }
     between(clause, path + 1, clause.pieces.len())
@@ -234,6 +241,9 @@ pub(super) fn branch<'t>(clause: &Clause<'t, '_>) -> Option<&'t str> {
         if after < clause.pieces.len() && can_be(after) {
             return Some(clause.pieces[after].value);
         }
+        if noun > 0 && NAMES.contains(&clause.pieces[noun - 1].value) {
+            return Some(clause.pieces[noun - 1].value);
+        }
         if noun > 0 && can_be(noun - 1) && !describes(&clause.pieces[noun - 1]) {
             return Some(clause.pieces[noun - 1].value);
         }
@@ -245,6 +255,9 @@ pub(super) fn branch<'t>(clause: &Clause<'t, '_>) -> Option<&'t str> {
     let unknown = || clause.first(|piece| piece.is_unknown() || piece.kind == Kind::Quote);
     placed.or_else(unknown).map(|at| clause.pieces[at].value)
 }
+
+/// Branches whose names are also words that add nothing.
+const NAMES: &[&str] = &["dev", "development"];
 
 fn describes(piece: &Piece<'_>) -> bool {
     piece.act().is_some()

@@ -176,6 +176,12 @@ pub(super) enum Sense {
     There,
     /// Set to, equals.
     Equals,
+    /// What follows is asked about, or hangs on a condition or a time: nothing is changed now.
+    Wonder,
+    /// What follows may not be wanted at all: nothing is removed.
+    Doubt,
+    /// That, which: what follows describes what stands before it.
+    Relative,
     /// Please, now: courtesies, also at the end of a command.
     Please,
     /// A, an: any one.
@@ -230,8 +236,13 @@ impl Lexicon {
     /// The senses of the word nearest to one with slips, and how near it is.
     fn near(&self, word: &str) -> Option<(usize, Vec<Sense>)> {
         let bound = distance::allowed(word.chars().count());
-        let words = self.words.iter().filter(|(known, _)| {
-            known.chars().count() >= 4
+        // A slip makes no condition of a name.
+        let is_certain = |senses: &[Sense]| {
+            senses.iter().any(|sense| matches!(sense, Sense::Wonder | Sense::Doubt | Sense::But))
+        };
+        let words = self.words.iter().filter(|(known, senses)| {
+            !is_certain(senses)
+                && known.chars().count() >= 4
                 && !known.contains(' ')
                 && known.chars().next() == word.chars().next()
         });
@@ -247,14 +258,16 @@ impl Lexicon {
 #[derive(Clone, Debug)]
 pub(super) struct Order(Vec<usize>);
 
-/// The order that the words of a request suggest: the language that knows most of them first.
+/// The order that the words of a request suggest: the language that knows most of them first, and
+/// of two the one that knows the first word.
 pub(super) fn order<'a>(words: impl Iterator<Item = &'a str>) -> Order {
     let mut votes = vec![0_usize; TABLES.len()];
-    for word in words.take(400) {
+    for (place, word) in words.take(400).enumerate() {
         let word = fold(word);
+        let more = usize::from(place == 0);
         for (vote, lexicon) in votes.iter_mut().zip(LEXICA.iter()) {
             *vote += usize::from(lexicon.words.contains_key(&word)) * 2
-                + usize::from(lexicon.get(&word).is_some());
+                + usize::from(lexicon.get(&word).is_some()) * (1 + more);
         }
     }
     let mut order: Vec<usize> = (0..TABLES.len()).collect();

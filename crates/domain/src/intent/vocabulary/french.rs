@@ -81,7 +81,10 @@ pub(super) const WORDS: &[Entry] = &[
     (Sense::It, "le, la, les, cela, ça, celui-ci, suivant, suivante, ci-dessus, ci-dessous, l', ceci"),
     (Sense::There, "là, dedans, y, là-dedans, à l'intérieur, dessus, là-bas, à celui-ci"),
     (Sense::Equals, "égale à, égal à, avec la valeur, valant, mise à, fixée à"),
+    (Sense::Wonder, "si, à moins que, sauf si, au cas où, avant de, après avoir, dois-je, devrais-je, devrait-on, est-il sûr, est-ce sûr, est-il possible, est-ce possible, que se passe-t-il, qu'arrive-t-il, comment puis-je, comment faire, comment on"),
+    (Sense::Doubt, "je peux, puis-je, pouvons-nous, peut-on, peut-être, pourquoi, hier, demain"),
+    (Sense::Relative, "qui"),
     (Sense::Please, "s'il te plaît, s'il vous plaît, stp, svp, merci, maintenant, tout de suite, pour moi"),
     (Sense::Any, "un, une"),
-    (Sense::Filler, "le, la, les, l', des, mon, ma, mes, notre, nos, tes, ton, moi, nous, te, tu, vous, je, j', m', me, on, s'il te plaît, s'il vous plaît, plaît, s', te plaît, stp, svp, merci, peux, peux-tu, pouvez, pouvez-vous, pourrais-tu, pourriez-vous, pourrais, maintenant, aussi, juste, bonjour, salut, c', qu', que, qui, t', il, elle, se, aimerais que, toi, vite, seulement, simplement, tout de suite, immédiatement, actuellement, en ce moment, moment, utilise, plus, encore, bien, leur"),
+    (Sense::Filler, "le, la, les, l', des, mon, ma, mes, notre, nos, tes, ton, moi, nous, te, tu, vous, je, j', m', me, on, s'il te plaît, s'il vous plaît, plaît, s', te plaît, stp, svp, merci, peux, peux-tu, pouvez, pouvez-vous, pourrais-tu, pourriez-vous, pourrais, maintenant, aussi, juste, bonjour, salut, c', qu', que, t', il, elle, se, aimerais que, toi, vite, seulement, simplement, tout de suite, immédiatement, actuellement, en ce moment, moment, utilise, plus, encore, bien, leur"),
 ];

@@ -80,6 +80,8 @@ pub(super) const WORDS: &[Entry] = &[
     (Sense::It, "es, sie, ihn, diese, dieses, diesen, folgenden, folgende, folgendes, obigen, das, dies, ihre"),
     (Sense::There, "darin, dort, dorthin, in ihr, in ihm, drin, da, dahin, darauf, hinein"),
     (Sense::Equals, "gesetzt auf, gleich, mit dem wert, auf den wert"),
+    (Sense::Wonder, "wenn, falls, sofern, bevor, nachdem, sobald, solange, ob, soll ich, sollen wir, sollte ich, ist es sicher, ist es ok, ist es okay, ist es möglich, was passiert, wie kann ich, wie lösche ich, wie mache ich, wie man"),
+    (Sense::Doubt, "kann ich, können wir, könnte ich, darf ich, dürfen wir, muss ich, vielleicht, warum, wieso, weshalb, wer, gestern, morgen"),
     (Sense::Please, "bitte, danke, mal, jetzt, sofort, für mich, schnell, doch"),
     (Sense::Any, "ein, eine, einen, einem, einer"),
     (Sense::Filler, "der, die, das, den, dem, bitte, mir, mich, uns, mal, kannst, könntest, können, könnten, du, sie, ich, wir, gerade, jetzt, meine, meinen, mein, meiner, meinem, unser, unsere, danke, einmal, noch, nun, auch, nur, gern, gerne, um, an, aus, auf, vor, durch, werden, wird, würdest, soll, sollst, sollte, derzeit, momentan, doch, kurz, schnell, schon, bloß, daraus, hallo, hätte, zwar, zum laufen, lassen, gleich, sofort, davon, dazu, und zwar, verwende, nutze, benutze, nimm, mehr, etwas, für mich, geben"),

@@ -80,7 +80,10 @@ pub(super) const WORDS: &[Entry] = &[
     (Sense::It, "lo, la, esto, este, eso, siguiente, anterior, ello"),
     (Sense::There, "allí, ahí, en él, en ella, dentro, en este, allá, en ese, ahi dentro"),
     (Sense::Equals, "igual a, con valor, con el valor, puesta a, puesto a"),
+    (Sense::Wonder, "si, a menos que, salvo que, siempre que, antes de, después de, debo, debería, es seguro, está bien, es posible, qué pasa, qué pasaría, cómo puedo, cómo se"),
+    (Sense::Doubt, "puedo, podemos, tal vez, quizás, quizá, por qué, quién, ayer, mañana"),
+    (Sense::Relative, "que"),
     (Sense::Please, "por favor, gracias, ahora, ya, ahora mismo, porfa"),
     (Sense::Any, "un, una"),
-    (Sense::Filler, "el, la, los, las, unos, unas, mi, mis, nuestro, por favor, puedes, podrías, puede, podría, me, nos, se, que, gracias, favor, ahora, ya, también, solo, sólo, hola, algún, alguna, tu, su, sus, cual, ser, sea, ha, han, ahora mismo, que tengo, todavía, quisiera que, ejecución, actualmente, rápido, rápidamente, tengo que, vez, usa, utiliza, viejo me, muy, bien, más, momento, enseguida, y ya"),
+    (Sense::Filler, "el, la, los, las, unos, unas, mi, mis, nuestro, por favor, puedes, podrías, puede, podría, me, nos, se, gracias, favor, ahora, ya, también, solo, sólo, hola, algún, alguna, tu, su, sus, cual, ser, sea, ha, han, ahora mismo, que tengo, todavía, quisiera que, ejecución, actualmente, rápido, rápidamente, tengo que, vez, usa, utiliza, viejo me, muy, bien, más, momento, enseguida, y ya"),
 ];

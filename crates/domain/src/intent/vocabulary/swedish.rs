@@ -81,7 +81,10 @@ pub(super) const WORDS: &[Entry] = &[
     (Sense::It, "den, det, dem, denna, detta, ovanstående, följande, den här, det här, dess"),
     (Sense::There, "där, i den, däri, på den, dit, i sandlådan där, i det, till den, i denna"),
     (Sense::Equals, "satt till, lika med, med värdet, sätts till"),
+    (Sense::Wonder, "ifall, såvida, förutsatt att, om inte, om testerna, om den, om det, om allt, om jag, innan, ska jag, ska vi, bör jag, är det säkert, är det ok, är det okej, går det att, vad händer, hur gör jag, hur kan jag, hur man"),
+    (Sense::Doubt, "kan jag, kan vi, får jag, får vi, måste jag, kanske, varför, vem, igår, imorgon, skulle jag"),
+    (Sense::Relative, "som"),
     (Sense::Please, "tack, snälla, nu, just nu, åt mig, är du snäll, direkt, genast, snarast"),
     (Sense::Any, "en, ett"),
-    (Sense::Filler, "den, mina, min, mitt, tack, snälla, kan, du, vi, jag, mig, oss, åt mig, åt oss, för mig, vänligen, bara, också, just nu, nu, skulle, var snäll och, hej, se till att, gärna, att, de, ut, vara, ska, som, lite, dig, kanske, strax, precis, här, så, vill att du, vill du, snabbt, direkt, genast, finnas, använda, använd, på en gång, för tillfället, gammal, mer"),
+    (Sense::Filler, "den, mina, min, mitt, tack, snälla, kan, du, vi, jag, mig, oss, åt mig, åt oss, för mig, vänligen, bara, också, just nu, nu, skulle, var snäll och, hej, se till att, gärna, att, de, ut, vara, ska, lite, dig, strax, precis, här, så, vill att du, vill du, snabbt, direkt, genast, finnas, använda, använd, på en gång, för tillfället, gammal, mer"),
 ];
