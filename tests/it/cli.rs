@@ -326,3 +326,30 @@ fn the_mcp_front_carries_bytes_and_ends_with_its_input() -> Result<()> {
     assert_eq!(home.run(&["exec", "box", "cat", "g"])?, "from the host");
     Ok(())
 }
+
+#[test]
+fn a_sentence_is_planned_done_or_asked_back() -> Result<()> {
+    let home = Home::new()?;
+    let say = |words: &[&str]| -> Result<Output> {
+        Ok(home.command(&[&["do"], words].concat()).output()?)
+    };
+    let wish = "create a bash sandbox called said and run `echo hi; exit 3` in it";
+    let plan = say(&["--dry-run", wish])?;
+    let shown = String::from_utf8_lossy(&plan.stdout);
+    ensure!(plan.status.success() && shown.contains("2. execute_shell"), "{plan:?}");
+    ensure!(json(&home, &["ls", "--json"])?["items"].as_array().is_none_or(Vec::is_empty));
+    let done = say(&[wish])?;
+    ensure!(done.status.code() == Some(3), "{done:?}");
+    ensure!(String::from_utf8_lossy(&done.stdout).ends_with("hi\n"), "{done:?}");
+    for unclear in ["can I delete said?", "delete everything", "delete said unless it runs"] {
+        let asked = say(&[unclear])?;
+        let told = String::from_utf8_lossy(&asked.stderr);
+        ensure!(!asked.status.success() && told.contains("nothing was done"), "{asked:?}");
+    }
+    let told = json(&home, &["do", "--json", "-s", "said", "run `echo there`"])?;
+    ensure!(told["results"][0]["result"]["stdout"] == "there\n", "{told}");
+    let nowhere = say(&["-s", "nowhere", "run `ls`"])?;
+    ensure!(String::from_utf8_lossy(&nowhere.stderr).contains("nowhere"), "{nowhere:?}");
+    ensure!(say(&["delete", "said"])?.status.success());
+    home.run(&["shutdown", "--all"]).map(drop)
+}

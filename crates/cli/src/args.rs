@@ -12,8 +12,9 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    archive, audit, bench, cp, create, doctor, exec, image, info, key, logs, ls, mcp, mcp_config,
-    net, org, pause, port, prune, rm, run, secret, serve, shutdown, start, stats, stop, volume,
+    archive, audit, bench, cp, create, doctor, exec, image, info, intent, key, logs, ls, mcp,
+    mcp_config, net, org, pause, port, prune, rm, run, secret, serve, shutdown, start, stats, stop,
+    volume,
 };
 
 /// Private computers for programs that nobody has read.
@@ -85,6 +86,7 @@ pub(crate) enum Command {
     #[command(alias = "delete")]
     Rm(rm::RmArgs),
     Exec(exec::ExecArgs),
+    Do(intent::DoArgs),
     Cp(cp::CpArgs),
     Logs(logs::LogsArgs),
     Image(image::ImageArgs),

@@ -18,6 +18,7 @@ pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod image;
 pub(crate) mod info;
+pub(crate) mod intent;
 pub(crate) mod key;
 pub(crate) mod logs;
 pub(crate) mod ls;
@@ -44,6 +45,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode> {
     match command {
         Command::Run(args) => run::run(&global, args),
         Command::Exec(args) => exec::run(&global, args),
+        Command::Do(args) => intent::run(&global, args),
         Command::Serve(args) => serve::run(&global, args),
         Command::McpConfig(args) => mcp_config::run(args),
         Command::Create(args) => {

@@ -47,6 +47,18 @@ pub(crate) enum Report {
 }
 
 impl Call {
+    /// The same call, where a command is waited for this long, in milliseconds.
+    pub(crate) fn waiting(&self, foreground_ms: u64) -> Self {
+        Self {
+            engine: self.engine.clone(),
+            who: self.who.clone(),
+            defaults: Defaults { foreground_ms, ..self.defaults.clone() },
+            folders: Arc::clone(&self.folders),
+            cancel: self.cancel.clone(),
+            report: self.report.clone(),
+        }
+    }
+
     /// Runs `work` while its progress, which it sends into a channel, goes to the client.
     ///
     /// A client that does not read holds back the reports and never the work.

@@ -22,7 +22,7 @@ mod reply;
 mod arguments;
 mod schema;
 mod tools;
-pub use tools::{ToolSummary, tool_summaries};
+pub use tools::{IntentRequest, ToolSummary, tool_summaries};
 
 mod prompts;
 mod resources;

@@ -5,7 +5,7 @@
 //! for the result. What they ask for is what every other client asks for: the same tools, under the
 //! same checks.
 
-use infield_domain::Principal;
+use infield_domain::{Error, Principal, Result as DomainResult};
 use infield_engine::Engine;
 use rmcp::ServerHandler as _;
 use rmcp::model::{CallToolRequestParams, CallToolResult, JsonObject};
@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::call::Report;
+use crate::call::{Call, Report};
 use crate::door::{Door, answer};
 use crate::session::Defaults;
-use crate::tools::{Catalogue, ToolName};
+use crate::tools::{Catalogue, IntentRequest, ToolName, run_intent};
 
 /// How long a call waits for a command before it hands over: LangSwarm gives up after 30 seconds.
 const FOREGROUND_MS: u64 = 25_000;
@@ -59,6 +59,17 @@ impl PlainDoor {
         Self(Door::over_http(engine, defaults))
     }
 
+    /// Carries out a request in plain language for somebody whom the layer in front has let in.
+    pub async fn intent(&self, who: Principal, request: IntentRequest) -> DomainResult<Value> {
+        let catalogue = self.0.catalogue().clone();
+        self.under_call(who, move |call| async move {
+            let facts = run_intent::carry_out(&catalogue, &call, request).await?;
+            serde_json::to_value(&facts)
+                .map_err(|error| Error::internal("the answer is no JSON").with_source(error))
+        })
+        .await?
+    }
+
     /// Answers a message of somebody whom the layer in front has let in. A call ends when the
     /// answer is dropped.
     pub async fn answer(&self, who: Principal, message: Value) -> Value {
@@ -94,19 +105,32 @@ impl PlainDoor {
         arguments: JsonObject,
     ) -> Result<CallToolResult, String> {
         let named = ToolName::find(tool).ok_or_else(|| Catalogue::unknown(tool))?;
+        let catalogue = self.0.catalogue().clone();
+        let request = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
+        let called = self.under_call(who, move |call| async move {
+            answer(&catalogue, named, &call, request).await
+        });
+        called.await.map_err(|error| error.to_string())
+    }
+
+    /// Does the work of a call, which ends when the answer is dropped.
+    async fn under_call<T, F>(
+        &self,
+        who: Principal,
+        work: impl FnOnce(Call) -> F,
+    ) -> DomainResult<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
         let stop = CancellationToken::new();
         let _ends_with_the_answer = stop.clone().drop_guard();
         self.0.until_ready(&stop).await;
-        let (door, stop) = (self.0.clone(), stop.clone());
-        let request = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
-        let called = tokio::spawn(async move {
-            let (_reports, receiver) = watch::channel(Report::Nowhere);
-            let call = door.call(door.for_request(who), stop, receiver);
-            answer(door.catalogue(), named, &call, request).await
-        });
+        let (_reports, receiver) = watch::channel(Report::Nowhere);
+        let call = self.0.call(self.0.for_request(who), stop.clone(), receiver);
+        let called = tokio::spawn(work(call));
         called.await.map_err(|error| {
-            tracing::error!(%error, "a tool broke down");
-            "the tool broke down; the daemon's log says why".to_owned()
+            Error::internal("the tool broke down; the daemon's log says why").with_source(error)
         })
     }
 }
@@ -116,6 +140,10 @@ fn read(message: Value) -> Result<Asked, String> {
     let Value::Object(mut message) = message else {
         return Err(format!("a message is a JSON object. {EXAMPLE}"));
     };
+    if message.contains_key("intent") && !message.contains_key("method") {
+        let tool = "run_intent".to_owned();
+        return Ok(Asked::Call { tool, arguments: message, form: Form::Bare });
+    }
     let mut take = |name: &str| message.remove(name).unwrap_or_default();
     let (method, name, params) = (take("method"), take("name"), take("params"));
     match (method.as_str(), name.as_str()) {

@@ -13,6 +13,8 @@ pub(crate) mod get_sandbox_info;
 mod git_operation;
 mod list_sandboxes;
 mod read_output;
+pub(crate) mod run_intent;
+pub use run_intent::IntentRequest;
 
 mod running;
 pub(crate) mod sandbox_facts;
@@ -87,6 +89,7 @@ pub(crate) enum ToolName {
     ReadOutput,
     FileOperation,
     GitOperation,
+    RunIntent,
 }
 
 /// Names that models invent, and the tool they mean.
@@ -99,10 +102,11 @@ const INVENTED: &[(&str, ToolName)] = &[
     ("get_sandbox", ToolName::GetSandboxInfo), ("sandbox_info", ToolName::GetSandboxInfo),
     ("remove_sandbox", ToolName::DeleteSandbox), ("destroy_sandbox", ToolName::DeleteSandbox),
     ("file", ToolName::FileOperation), ("git", ToolName::GitOperation),
+    ("intent", ToolName::RunIntent), ("do", ToolName::RunIntent),
 ];
 
 impl ToolName {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::CreateSandbox,
         Self::ListSandboxes,
         Self::GetSandboxInfo,
@@ -112,6 +116,7 @@ impl ToolName {
         Self::ReadOutput,
         Self::FileOperation,
         Self::GitOperation,
+        Self::RunIntent,
     ];
 
     /// The tool of this name, or of a name that models invent for it.
@@ -123,9 +128,11 @@ impl ToolName {
     /// Whether it may take longer than a client waits.
     pub(crate) fn may_be_long(self) -> bool {
         match self {
-            Self::CreateSandbox | Self::ExecuteCode | Self::ExecuteShell | Self::GitOperation => {
-                true
-            }
+            Self::CreateSandbox
+            | Self::ExecuteCode
+            | Self::ExecuteShell
+            | Self::GitOperation
+            | Self::RunIntent => true,
             Self::ListSandboxes
             | Self::GetSandboxInfo
             | Self::DeleteSandbox
@@ -145,6 +152,7 @@ impl ToolName {
             Self::ReadOutput => &read_output::DEFINITION,
             Self::FileOperation => &file_operation::DEFINITION,
             Self::GitOperation => &git_operation::DEFINITION,
+            Self::RunIntent => &run_intent::DEFINITION,
         }
     }
 }
@@ -223,6 +231,7 @@ impl Catalogue {
             ToolName::GitOperation => {
                 git_operation::call(call, its, arguments::parse(its, raw)?).await
             }
+            ToolName::RunIntent => run_intent::call(self, call, arguments::parse(its, raw)?).await,
         }
     }
 }

@@ -19,7 +19,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
 
 use crate::clients::Clients;
-use crate::wire::{Build, McpFolders, McpHello};
+use crate::wire::{self, Build, McpFolders, McpHello};
 
 /// Where requests come from.
 pub struct Listeners {
@@ -47,6 +47,8 @@ pub struct Mcp {
     pub http: McpService,
     /// Answers single messages of clients that speak something like MCP.
     pub plain: Plain,
+    /// Carries out requests in plain language.
+    pub intent: Intent,
     /// Takes the byte pipe of a front.
     pub pipe: Pipe<McpHello>,
     /// Takes the second connection of a front, over which trees of the host come and go.
@@ -55,6 +57,10 @@ pub struct Mcp {
 
 /// Answers one JSON message of somebody with another.
 pub type Plain = Arc<dyn Fn(Principal, Value) -> BoxFuture<'static, Value> + Send + Sync>;
+
+/// Carries out one request in plain language of somebody, and tells what came of it.
+pub type Intent =
+    Arc<dyn Fn(Principal, wire::Intent) -> BoxFuture<'static, Result<Value>> + Send + Sync>;
 
 /// A tower service that answers `/mcp`.
 pub type McpService = BoxCloneSyncService<Request<Body>, Response, Infallible>;

@@ -12,8 +12,8 @@ mod clients;
 pub use clients::Clients;
 mod door;
 pub use door::{
-    Authentication, Doors, Duplex, Health, Limits, Listeners, Mcp, McpService, PeerCheck, Pipe,
-    PipeCall, PipeIo, Plain, Settings, mcp_service,
+    Authentication, Doors, Duplex, Health, Intent, Limits, Listeners, Mcp, McpService, PeerCheck,
+    Pipe, PipeCall, PipeIo, Plain, Settings, mcp_service,
 };
 mod serve;
 pub use serve::serve;

@@ -40,6 +40,16 @@ pub(crate) async fn plain(
     Ok(Json(plain(who, message).await))
 }
 
+/// `POST /v1/intent`.
+pub(crate) async fn intent(
+    State(context): State<Context>,
+    Who(who): Who,
+    body::Json(request): body::Json<wire::Intent>,
+) -> Answer<Json<Value>> {
+    let intent = door(&context)?.intent.clone();
+    Ok(Json(intent(who, request).await?))
+}
+
 /// `GET /langswarm/schema`: the tools, as a list of them is answered.
 pub(crate) async fn schema(State(context): State<Context>, Who(who): Who) -> Answer<Json<Value>> {
     let plain = door(&context)?.plain.clone();

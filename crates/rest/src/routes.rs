@@ -92,6 +92,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/sandboxes/{ref}/tree", || get(files::download_tree)),
     route("PUT", "/v1/sandboxes/{ref}/tree", || put(files::upload_tree)),
     route("POST", "/v1/sandboxes/{ref}/git", || post(files::git)),
+    route("POST", "/v1/intent", || post(mcp::intent)),
     route("GET", "/v1/images", || get(images::list)),
     route("PUT", "/v1/images/{name}", || put(images::import)),
     route("DELETE", "/v1/images/{name}", || delete(images::remove)),

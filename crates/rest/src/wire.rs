@@ -40,7 +40,7 @@ pub use files::{
 };
 pub use git::{Git, GitAnswer, GitOperation};
 pub use keys::{AuditQuery, AuditVerdict, CreateKey, CreateOrganization, Key, KeyMade};
-pub use mcp::{McpDefaults, McpFolders, McpHello};
+pub use mcp::{Intent, McpDefaults, McpFolders, McpHello};
 pub use ports::{ChangePort, LinkPort, Port, PortLink};
 pub use running::{
     Attach, Execute, ExecutionRecord, InlineFile, OutputPage, OutputQuery, Plot, Run, RunAnswer,

@@ -64,6 +64,11 @@ assert bare({"method": "execute_shell", "params": {"sandbox_id": "swarm", "comma
 assert "no tool" in bare({"name": "none", "arguments": {}})["error"]
 assert "no sandbox" in bare({"name": "get_sandbox_info", "arguments": {"sandbox_id": "none"}})["error"]
 assert "names no tool" in bare({})["error"]["message"]
+# In plain language: asked back, planned, done.
+asked = bare({"intent": "is it safe to delete swarm?", "context": "working in swarm"})
+assert asked["success"] is False and asked["needs"]["parameter"] == "sandbox_id", asked
+done = bare({"intent": "run `cat note`", "context": "we work in swarm"})
+assert done["results"][0]["result"]["stdout"] == "kept", done
 schema = requests.get(f"{url}/schema", headers=authorized, timeout=60).json()
 assert {one["name"] for one in schema["tools"]} == set(listed["tools"]), schema
 

@@ -20,6 +20,7 @@ TOOLS = [
     "read_output",
     "file_operation",
     "git_operation",
+    "run_intent",
 ]
 
 
@@ -91,6 +92,7 @@ async def work(way):
         await commands(its, here)
         await files(its, here)
         await repository(its, here)
+        await spoken(its, here)
         info = await its.facts("get_sandbox_info", here)
         expect(info["environment_vars"] == ["TOKEN"], info)
         expect("s3cret-value" not in json.dumps(info), info)
@@ -180,6 +182,36 @@ async def repository(its, here):
     refused = await its.refusal("git_operation", {**remote, "sandbox_id": alone["sandbox_id"]})
     expect("network" in refused, refused)
     await its.facts("delete_sandbox", {"sandbox_id": alone["sandbox_id"]})
+
+
+async def spoken(its, here):
+    """Requests in plain language: planned, carried out, asked back."""
+
+    async def say(intent, **more):
+        return await its.facts("run_intent", {"intent": intent, **more})
+
+    box = here["sandbox_id"]
+    fresh = name()
+    planned = await say(f"create a python sandbox called {fresh} and run `echo hi` in it", dry_run=True)
+    methods = [step["method"] for step in planned["plan"]]
+    expect(methods == ["create_sandbox", "execute_shell"] and "results" not in planned, planned)
+    listed = await its.facts("list_sandboxes", {"limit": 1000})
+    expect(fresh not in json.dumps(listed), listed)
+    done = await say(f"create a python sandbox called {fresh} and run `echo hi` in it")
+    made, ran = [step["result"] for step in done["results"]]
+    expect(done["success"] and made["name"] == fresh, done)
+    expect(ran["stdout"] == "hi\n" and ran["sandbox_id"] == made["sandbox_id"], done)
+    data = f"delete {fresh}"
+    done = await say(f"write '{data}' to said.txt in {box} and show me said.txt", sandbox_id=box)
+    expect(done["results"][1]["result"]["content"].strip() == data, done)
+    failed = await say(f"run `exit 3` in {box} and then run `echo never` in {box}")
+    outcomes = [step["outcome"] for step in failed["results"]]
+    expect(outcomes == ["failed", "skipped"] and not failed["success"], failed)
+    for unclear in [f"is it safe to delete {fresh}?", "delete everything", f"delete all but {fresh}"]:
+        asked = await say(unclear)
+        expect(asked["needs"]["parameter"] and not asked["plan"], unclear, asked)
+    gone = await say(f"please delete {fresh}")
+    expect(gone["success"] and gone["results"][0]["result"]["sandbox_id"] == made["sandbox_id"], gone)
 
 
 async def refusals(its):

@@ -28,6 +28,9 @@ fn door() -> Mcp {
         plain: Arc::new(|who, message| {
             Box::pin(async move { json!({ "result": { "who": who.owner, "asks": message } }) })
         }),
+        intent: Arc::new(|who, request| {
+            Box::pin(async move { Ok(json!({ "who": who.owner, "asks": request.intent })) })
+        }),
         pipe: Arc::new(|call| {
             let name = format!("pipe of {} with {:?}\n", call.who.owner, call.hello.folders);
             Box::pin(echo(name, call))

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use infield_domain::Result;
 use infield_engine::Engine;
-use infield_mcp::{Defaults, Door, Folders, HttpDoor, HttpSettings, NoFolders, PlainDoor, Session};
-use infield_rest::wire::{McpDefaults, McpFolders, McpHello};
+use infield_mcp::{
+    Defaults, Door, Folders, HttpDoor, HttpSettings, IntentRequest, NoFolders, PlainDoor, Session,
+};
+use infield_rest::wire::{self, McpDefaults, McpFolders, McpHello};
 use infield_rest::{Mcp, PipeCall, mcp_service};
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +31,7 @@ pub(super) fn door(
     };
     let engine = engine.clone();
     let plain = PlainDoor::new(engine.clone(), Defaults::standard());
+    let spoken = plain.clone();
     let fronts = Fronts::default();
     let seats = fronts.clone();
     Mcp {
@@ -37,9 +40,18 @@ pub(super) fn door(
             let plain = plain.clone();
             Box::pin(async move { plain.answer(who, message).await })
         }),
+        intent: Arc::new(move |who, request| {
+            let spoken = spoken.clone();
+            Box::pin(async move { spoken.intent(who, asked(request)).await })
+        }),
         pipe: Arc::new(move |call| Box::pin(serve(engine.clone(), seats.clone(), call))),
         folders: Arc::new(move |call| Box::pin(take(fronts.clone(), call))),
     }
+}
+
+fn asked(request: wire::Intent) -> IntentRequest {
+    let wire::Intent { intent, context, sandbox_id, dry_run } = request;
+    IntentRequest { intent, context, sandbox_id, dry_run: Some(dry_run) }
 }
 
 /// The names by which a client may know this server. The layer in front has checked them already;

@@ -13,8 +13,7 @@ use crate::tools::{Definition, Hints};
 pub(super) const DEFINITION: Definition = Definition {
     name: "delete_sandbox",
     title: "Delete a sandbox",
-    description: "Deletes a sandbox with its files and running commands, for good, in any state. \
-        Read what must stay first.",
+    description: "Deletes a sandbox with its files and running commands, for good, in any state.",
     hints: Hints::Removes,
     input: schema::of::<Args>,
     output: Some(schema::of_answer::<Facts>),

@@ -17,8 +17,7 @@ pub(super) const DEFINITION: Definition = Definition {
     title: "Run code",
     description: "Runs a program and returns its output, exit code and matplotlib figures. \
         Without sandbox_id it runs in a throw-away sandbox and nothing survives; for several \
-        steps, create a sandbox first. A failing program is a normal result: see \
-        exit_code and stderr. After 45 s status is `running`: go on with read_output.",
+        steps, create a sandbox first. After 45 s status is `running`: go on with read_output.",
     hints: Hints::Changes,
     input: schema::of::<Args>,
     output: Some(schema::of_answer::<Facts>),

@@ -15,9 +15,8 @@ pub(super) const DEFINITION: Definition = Definition {
     name: "execute_shell",
     title: "Run a shell command",
     description: "Runs a bash command line and returns output and exit code, each call in a \
-        shell of its own. Without sandbox_id it runs in a throw-away sandbox and nothing \
-        survives. No terminal; pass input as stdin. For files prefer \
-        file_operation. After 45 s status is `running`: go on with read_output.",
+        shell of its own. No terminal; pass input as stdin. For files prefer file_operation. \
+        All else is as with execute_code.",
     hints: Hints::Changes,
     input: schema::of::<Args>,
     output: Some(schema::of_answer::<Facts>),

@@ -57,7 +57,6 @@ pub(super) struct Args {
     /// File or folder inside
     file_path: String,
     content: Option<String>,
-    /// Of content; default text
     encoding: Option<Encoding>,
     old_text: Option<String>,
     new_text: Option<String>,
@@ -69,11 +68,9 @@ pub(super) struct Args {
     pattern: Option<String>,
     /// For file names, such as *.py
     glob: Option<String>,
-    /// First byte
     offset: Option<u64>,
     /// Bytes or entries at most
     limit: Option<u64>,
-    /// For list and delete
     recursive: Option<bool>,
 }
 

@@ -43,7 +43,6 @@ pub(super) struct Args {
     working_directory: Option<String>,
     /// For add
     paths: Option<Vec<String>>,
-    /// Commit every change
     all: Option<bool>,
     /// Make the branch at checkout
     create: Option<bool>,

@@ -32,17 +32,16 @@ pub(super) const IMAGE_BYTES: usize = 500_000;
 /// The arguments that both tools have.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct How {
-    /// Id or name; default a throw-away one
+    /// Id or name
     sandbox_id: Option<String>,
-    /// Default /workspace
     working_directory: Option<String>,
     environment_vars: Option<BTreeMap<String, String>>,
     stdin: Option<String>,
-    /// Default 300, at most 86400
+    /// Default 300
     timeout_seconds: Option<u64>,
     /// Return at once
     background: Option<bool>,
-    /// Default 10000, at most 200000
+    /// Default 10000
     max_output_chars: Option<usize>,
 }
 

@@ -108,6 +108,10 @@ fn annotations_are_complete() {
             "git_operation",
             json!({"readOnlyHint": false, "destructiveHint": true, "idempotentHint": false, "openWorldHint": true}),
         ),
+        (
+            "run_intent",
+            json!({"readOnlyHint": false, "destructiveHint": true, "idempotentHint": false, "openWorldHint": true}),
+        ),
     ];
     let tools = as_json(&list());
     for (tool, (name, hints)) in tools.as_array().expect("a list").iter().zip(expected) {

@@ -17,6 +17,23 @@ pub struct McpHello {
     pub defaults: McpDefaults,
 }
 
+/// `POST /v1/intent`: a request in plain language.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intent {
+    /// What is to be done, in English, Swedish, German, Spanish or French.
+    pub intent: String,
+    /// What is spoken about; it may name the sandbox in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<serde_json::Value>,
+    /// The sandbox in use, by id or name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox_id: Option<String>,
+    /// Answers the plan alone.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
 /// What an MCP client gets when it does not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

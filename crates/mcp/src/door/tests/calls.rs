@@ -21,7 +21,7 @@ async fn both_eras_show_the_same_tools() {
         let talk = talk(Wanted::plain(era)).await;
         lists.push(talk.client.list_all_tools().await.expect("the list"));
     }
-    assert_eq!(lists[0].len(), 9);
+    assert_eq!(lists[0].len(), 10);
     assert_eq!(lists[0], lists[1]);
 }
 
