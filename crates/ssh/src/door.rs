@@ -222,11 +222,10 @@ async fn welcome(shared: &Arc<Shared>, stream: TcpStream) {
     };
     drop(stranger);
     match login {
-        Ok(Ok((running, handle, Some(pass)))) => {
-            let over = over(shared, &pass);
+        Ok(Ok((mut running, handle, Some(pass)))) => {
             tokio::select! {
-                _ = running => {}
-                why = over => say_goodbye(&handle, why).await,
+                _ = &mut running => {}
+                why = over(shared, &pass) => say_goodbye(&handle, why, running).await,
             }
         }
         Ok(Ok((_, _, None))) => tracing::debug!("a client of SSH was not let in"),
@@ -264,18 +263,14 @@ async fn over(shared: &Shared, pass: &SshPass) -> &'static str {
     }
 }
 
-async fn say_goodbye(handle: &Handle, why: &str) {
-    let goodbye = handle.disconnect(Disconnect::ByApplication, why.to_owned(), String::new());
+async fn say_goodbye(handle: &Handle, why: &str, running: impl Future) {
     let said = timeout(GOODBYE, async {
-        if goodbye.await.is_ok() {
-            // Its queue is ended by the task that has written what was in it.
-            while !handle.is_closed() {
-                sleep(Duration::from_millis(5)).await;
-            }
+        let text = (why.to_owned(), String::new());
+        if handle.disconnect(Disconnect::ByApplication, text.0, text.1).await.is_ok() {
+            drop(running.await);
         }
     });
     if said.await.is_err() {
         tracing::debug!("a client of SSH did not hear the goodbye");
     }
 }
-

@@ -31,6 +31,7 @@ fn check_access(listen: Option<&str>, access: Access, fine: bool) {
         secret_key: SecretKey::Beside,
         trust: Trust::new(None).expect("no file"),
         previewing: Previewing::default(),
+        sshing: Sshing::default(),
     };
     assert_eq!(options.check().is_ok(), fine, "{listen:?} {access:?}");
 }
