@@ -19,13 +19,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::HostKey;
-use crate::meter::{Meter, Metered};
+use crate::meter::{Meter, Metered, WINDOW};
 use crate::visitor::Visitor;
 
 /// What the server calls itself, RFC 4253 section 4.2. It tells no version to strangers.
 const NAME: &str = "SSH-2.0-infield";
-/// Bytes of a channel that a client may send before it hears more; russh renews them.
-const WINDOW: u32 = 256 << 10;
 /// Bytes of one packet; every implementation takes this many, RFC 4253 section 6.1.
 const PACKET: u32 = 32 << 10;
 /// Pieces of output between our tasks and russh's.
@@ -210,7 +208,8 @@ async fn welcome(shared: &Arc<Shared>, stream: TcpStream) {
     let visitor = Visitor::new(shared.clone(), meter.clone(), (entered, gone.clone()));
     let config = shared.config.clone();
     let login = async {
-        let running = russh::server::run_stream(config, Metered { stream, meter }, visitor).await?;
+        let running =
+            russh::server::run_stream(config, Metered::new(stream, meter), visitor).await?;
         let handle = running.handle();
         let running = shared.tasks.spawn(running);
         let pass = (&mut admitted).await.ok();

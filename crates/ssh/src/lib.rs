@@ -14,8 +14,8 @@
 //! client's window, and the queue between us and its task is bounded. Input is the other way round:
 //! it renews the window of a channel when bytes arrive, not when somebody takes them, and its own
 //! queue for a channel holds up the whole connection, with the output that the program may be
-//! waiting to write. So we take input from its callbacks, count it, and stop reading the socket
-//! while too much of it lies here. In reading order.
+//! waiting to write. So we take input from its callbacks, count it, and allow little more while too
+//! much of it lies here. In reading order.
 
 mod door;
 pub use door::{Limits, SshDoor, serve};

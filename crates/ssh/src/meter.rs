@@ -1,25 +1,44 @@
-//! Bytes of one connection that lie here and wait for a sandbox, and the socket that is not read
-//! while they are too many.
+//! Bytes of one connection that lie here and wait for a sandbox, and what is done about too many.
 //!
-//! A pause also keeps back the client's news that there is room for output again, and a program that
-//! cannot write may be the one that does not read. So, while some output waits for the client,
-//! more is read, up to a second bound: the news is close behind what the client was allowed to
-//! send. Beyond the second bound nothing helps but that somebody takes what lies here; a client
-//! that takes no output while it sends that much waits for itself, until its access ends.
+//! russh lets a client send more of a channel's input as soon as some arrived. Three steps keep
+//! what nobody takes small:
+//!
+//! 1. From [`ENOUGH`] on, a client is allowed [`TRICKLE`] bytes at a time ([`Meter::window`]).
+//! 2. Then its socket is read slowly. It is read: the client's news that there is room for output
+//!    comes the same way, and a program that cannot write may be the one that does not read.
+//! 3. From [`MOST`] on it is not read until somebody takes something.
+//!
+//! Trickles are put together, so that a program which reads nothing for hours stays in the second
+//! step. The third is for clients that send what they may not, or into many channels at once; one
+//! whose programs wait to write by then waits for itself, until its access ends.
 
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
+use infield_domain::command::TerminalSize;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+use tokio::time::{Sleep, sleep};
 
-/// Bytes from which on the socket is read only while output waits for the client.
-pub(crate) const ENOUGH: usize = 1 << 20;
-/// Bytes from which on it is not read.
+/// Bytes from which on little more is allowed.
+pub(crate) const ENOUGH: usize = 512 << 10;
+/// Bytes from which on nothing is read.
 pub(crate) const MOST: usize = 4 << 20;
+/// Bytes of a channel that a client may send before it hears more, and while enough lies here:
+/// russh renews a window that is below half of this, so that one byte would be none for ever.
+pub(crate) const WINDOW: u32 = 256 << 10;
+const TRICKLE: u32 = 2;
+/// Between two reads of the socket while enough lies here.
+const REST: Duration = Duration::from_millis(5);
 /// What a piece costs besides its bytes: small ones are not free.
 const PIECE: usize = 256;
+/// Bytes of pieces that are put together.
+const TOGETHER: usize = 32 << 10;
 
 /// Counts for one connection.
 #[derive(Clone, Debug, Default)]
@@ -28,80 +47,194 @@ pub(crate) struct Meter(Arc<Mutex<Now>>);
 #[derive(Debug, Default)]
 struct Now {
     lying: usize,
-    /// Outputs that wait for the client.
-    starving: usize,
     reader: Option<Waker>,
 }
 
-impl Now {
-    fn may_read(&self) -> bool {
-        self.lying < ENOUGH || self.starving > 0 && self.lying < MOST
+impl Meter {
+    fn lay(&self, bytes: usize) -> Lying {
+        lock(&self.0).lying += bytes;
+        Lying { meter: self.clone(), bytes }
+    }
+
+    /// What a client may send of a channel from now on.
+    pub(crate) fn window(&self) -> u32 {
+        if lock(&self.0).lying < ENOUGH { WINDOW } else { TRICKLE }
     }
 }
 
-impl Meter {
-    /// Counts a piece until what is given is dropped.
-    pub(crate) fn lay(&self, bytes: usize) -> Lying {
-        let cost = bytes + PIECE;
-        self.with(|now| now.lying += cost);
-        Lying { meter: self.clone(), cost }
-    }
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
-    /// Tells that output waits for the client until what is given is dropped.
-    pub(crate) fn starve(&self) -> Starving {
-        self.with(|now| now.starving += 1);
-        Starving(self.clone())
-    }
+/// Bytes that wait for a sandbox until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Lying {
+    meter: Meter,
+    bytes: usize,
+}
 
-    fn with(&self, change: impl FnOnce(&mut Now)) {
+impl Lying {
+    fn add(&mut self, bytes: usize) {
+        lock(&self.meter.0).lying += bytes;
+        self.bytes += bytes;
+    }
+}
+
+impl Drop for Lying {
+    fn drop(&mut self) {
         let waker = {
-            let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            change(&mut now);
-            if now.may_read() { now.reader.take() } else { None }
+            let mut now = lock(&self.meter.0);
+            now.lying -= self.bytes;
+            if now.lying < MOST { now.reader.take() } else { None }
         };
         if let Some(waker) = waker {
             waker.wake();
         }
     }
-
-    /// Whether the socket may be read; otherwise the task is woken when it may be.
-    fn poll_may_read(&self, context: &Context<'_>) -> Poll<()> {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.may_read() {
-            return Poll::Ready(());
-        }
-        now.reader = Some(context.waker().clone());
-        Poll::Pending
-    }
 }
 
-/// A piece that waits for a sandbox.
+/// What a client sends to what runs behind a channel.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    Bytes(Bytes),
+    End,
+    Resize(TerminalSize),
+}
+
 #[derive(Debug)]
-pub(crate) struct Lying {
+enum Waiting {
+    Bytes(BytesMut),
+    Other(Input),
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<(Lying, Waiting)>,
+    is_closed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Channel {
+    queue: Mutex<Queue>,
+    news: Notify,
+}
+
+/// Where the input of a channel is laid down. Dropping it is its end.
+#[derive(Debug)]
+pub(crate) struct Outbox {
     meter: Meter,
-    cost: usize,
+    channel: Arc<Channel>,
 }
 
-impl Drop for Lying {
-    fn drop(&mut self) {
-        self.meter.with(|now| now.lying -= self.cost);
-    }
-}
-
-/// An output that waits for the client.
+/// Where it is taken. Dropping it throws away what lies there.
 #[derive(Debug)]
-pub(crate) struct Starving(Meter);
+pub(crate) struct Inbox(Arc<Channel>);
 
-impl Drop for Starving {
-    fn drop(&mut self) {
-        self.0.with(|now| now.starving -= 1);
+/// The two ends of a channel's input.
+pub(crate) fn inbox(meter: &Meter) -> (Outbox, Inbox) {
+    let channel = Arc::new(Channel::default());
+    (Outbox { meter: meter.clone(), channel: channel.clone() }, Inbox(channel))
+}
+
+impl Outbox {
+    /// Lays down what the client sent, unless nobody takes it any more.
+    pub(crate) fn give(&self, input: Input) {
+        let mut queue = lock(&self.channel.queue);
+        if queue.is_closed {
+            return;
+        }
+        match (input, queue.waiting.back_mut()) {
+            (Input::Bytes(more), Some((lying, Waiting::Bytes(bytes))))
+                if bytes.len() < TOGETHER =>
+            {
+                lying.add(more.len());
+                bytes.extend_from_slice(&more);
+            }
+            (Input::Bytes(bytes), _) => {
+                let lying = self.meter.lay(bytes.len() + PIECE);
+                queue.waiting.push_back((lying, Waiting::Bytes(bytes.into())));
+            }
+            (Input::Resize(size), Some((_, Waiting::Other(Input::Resize(last))))) => *last = size,
+            (other, _) => {
+                queue.waiting.push_back((self.meter.lay(PIECE), Waiting::Other(other)));
+            }
+        }
+        drop(queue);
+        self.channel.news.notify_one();
+    }
+
+    /// Whether nobody takes anything any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        lock(&self.channel.queue).is_closed
     }
 }
 
-/// A connection that is not read while too much of it lies here.
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        lock(&self.channel.queue).is_closed = true;
+        self.channel.news.notify_one();
+    }
+}
+
+impl Inbox {
+    /// What comes next, which lies here until its first half is dropped; none at the end.
+    pub(crate) async fn recv(&mut self) -> Option<(Lying, Input)> {
+        loop {
+            let (next, is_closed) = {
+                let mut queue = lock(&self.0.queue);
+                (queue.waiting.pop_front(), queue.is_closed)
+            };
+            match next {
+                Some((lying, Waiting::Bytes(bytes))) => {
+                    return Some((lying, Input::Bytes(bytes.freeze())));
+                }
+                Some((lying, Waiting::Other(input))) => return Some((lying, input)),
+                None if is_closed => return None,
+                None => self.0.news.notified().await,
+            }
+        }
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        let thrown = {
+            let mut queue = lock(&self.0.queue);
+            queue.is_closed = true;
+            std::mem::take(&mut queue.waiting)
+        };
+        drop(thrown);
+    }
+}
+
+/// A connection that is read slowly or not at all while too much of it lies here.
 pub(crate) struct Metered<S> {
-    pub(crate) stream: S,
-    pub(crate) meter: Meter,
+    stream: S,
+    meter: Meter,
+    rest: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Metered<S> {
+    pub(crate) fn new(stream: S, meter: Meter) -> Self {
+        Self { stream, meter, rest: None }
+    }
+
+    /// Waits until the socket may be read.
+    fn poll_may_read(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let lying = {
+            let mut now = lock(&self.meter.0);
+            if now.lying >= MOST {
+                now.reader = Some(context.waker().clone());
+                return Poll::Pending;
+            }
+            now.lying
+        };
+        if lying >= ENOUGH {
+            let rest = self.rest.get_or_insert_with(|| Box::pin(sleep(REST)));
+            ready!(rest.as_mut().poll(context));
+        }
+        Poll::Ready(())
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
@@ -110,8 +243,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        std::task::ready!(self.meter.poll_may_read(context));
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        ready!(self.poll_may_read(context));
+        let read = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
+        self.rest = None;
+        Poll::Ready(read)
     }
 }
 

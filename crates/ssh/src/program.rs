@@ -14,15 +14,13 @@ use russh::server::{Handle, Msg};
 use russh::{ChannelWriteHalf, Sig};
 use tokio::sync::mpsc;
 
-use crate::meter::Meter;
-use crate::visitor::{Inbox, Input, Line};
+use crate::meter::{Inbox, Input};
+use crate::visitor::Line;
 
 /// The login shell: what the image has.
 const SHELL: &str = "command -v bash >/dev/null 2>&1 && exec bash -l; exec sh -l";
 /// Standard error's number, SSH_EXTENDED_DATA_STDERR, RFC 4254 section 5.2.
 const STDERR: u32 = 1;
-/// Bytes of one packet of output.
-const PIECE: usize = 32 << 10;
 /// What a client ends with when not the command but infield failed, ssh(1).
 const FAILED: u32 = 255;
 
@@ -55,7 +53,7 @@ impl Program {
     async fn work(self) {
         let started = self.start().await;
         let Self { line, handle, mut signals, .. } = self;
-        let screen = Screen { write: line.write, meter: line.meter };
+        let screen = Screen { write: line.write };
         let run = match started {
             Ok(run) => run,
             Err(error) => return screen.fail(&error).await,
@@ -126,7 +124,6 @@ async fn feed(mut inbox: Inbox, mut input: Box<dyn InputSink>) {
 /// The client's side of a channel.
 pub(crate) struct Screen {
     pub(crate) write: ChannelWriteHalf<Msg>,
-    pub(crate) meter: Meter,
 }
 
 impl Screen {
@@ -154,20 +151,12 @@ impl Screen {
     pub(crate) async fn write(
         &self,
         extended: Option<u32>,
-        mut data: Bytes,
+        data: Bytes,
     ) -> std::result::Result<(), russh::Error> {
-        while !data.is_empty() {
-            let room = self.write.writable_packet_size().await;
-            let starving = (room == 0).then(|| self.meter.starve());
-            let most = if room == 0 { PIECE } else { room };
-            let piece = data.split_to(most.min(data.len()));
-            match extended {
-                None => self.write.data_bytes(piece).await?,
-                Some(kind) => self.write.extended_data_bytes(kind, piece).await?,
-            }
-            drop(starving);
+        match extended {
+            None => self.write.data_bytes(data).await,
+            Some(kind) => self.write.extended_data_bytes(kind, data).await,
         }
-        Ok(())
     }
 
     async fn end(&self, ending: Ending, handle: &Handle) {

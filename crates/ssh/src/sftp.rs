@@ -11,8 +11,9 @@ mod files;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, WriteHalf};
 
+use crate::meter::{Inbox, Input};
 use crate::program::Screen;
-use crate::visitor::{Inbox, Input, Line};
+use crate::visitor::Line;
 
 /// Bytes between the channel and the protocol, each way.
 const BETWEEN: usize = 64 << 10;
@@ -34,7 +35,7 @@ async fn work(line: Line) {
     // It has a task of its own, which ends with our side of the pipe.
     russh_sftp::server::run(far, files).await;
     let (answers, requests) = tokio::io::split(near);
-    let screen = Screen { write: line.write, meter: line.meter };
+    let screen = Screen { write: line.write };
     let (answered, ()) = tokio::join!(tell(answers, &screen), ask(line.inbox, requests));
     match answered {
         Ok(()) => screen.finish(0).await,

@@ -9,8 +9,9 @@ use russh::ChannelOpenFailure;
 use russh::server::ChannelOpenHandle;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 
+use crate::meter::{Inbox, Input};
 use crate::program::Screen;
-use crate::visitor::{Inbox, Input, Line};
+use crate::visitor::Line;
 
 /// SSH_OPEN_CONNECT_FAILED, RFC 4254 section 5.1.
 const CONNECT_FAILED: u32 = 2;
@@ -38,7 +39,7 @@ async fn work(line: Line, port: NonZeroU16, reply: ChannelOpenHandle) {
     };
     reply.accept().await;
     let (from, to) = tokio::io::split(visit);
-    let screen = Screen { write: line.write, meter: line.meter };
+    let screen = Screen { write: line.write };
     let (down, up) = tokio::join!(down(from, &screen), up(line.inbox, to));
     for error in [down.err(), up.err()].into_iter().flatten() {
         tracing::debug!(%error, "a tunnel of SSH broke");

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::door::{Place, Shared};
-use crate::meter::{Lying, Meter};
+use crate::meter::{Inbox, Input, Meter, Outbox, inbox};
 use crate::program::{Program, What};
 use crate::{sftp, tunnel};
 
@@ -34,22 +34,10 @@ const SIGNALS: usize = 4;
 /// SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, RFC 4254 section 5.1.
 const PROHIBITED: u32 = 1;
 
-/// What a client sends to what runs behind a channel.
-#[derive(Debug)]
-pub(crate) enum Input {
-    Bytes(Bytes),
-    End,
-    Resize(TerminalSize),
-}
-
-/// What a channel is given, in order, and counted until it was taken.
-pub(crate) type Inbox = mpsc::UnboundedReceiver<(Lying, Input)>;
-
 /// The client's side of a channel, for what runs behind it.
 pub(crate) struct Line {
     pub(crate) pass: SshPass,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) meter: Meter,
     pub(crate) write: ChannelWriteHalf<Msg>,
     pub(crate) inbox: Inbox,
     /// Cancelled when the channel or the connection is closed.
@@ -61,7 +49,7 @@ enum Lane {
     /// Nothing was asked for yet.
     Fresh(Box<Fresh>),
     Busy {
-        inbox: mpsc::UnboundedSender<(Lying, Input)>,
+        outbox: Outbox,
         signals: mpsc::Sender<Signal>,
         closed: CancellationToken,
     },
@@ -100,7 +88,7 @@ impl Visitor {
         // What has ended by itself is not told of by russh.
         self.lanes.retain(|_, lane| match lane {
             Lane::Fresh(_) => true,
-            Lane::Busy { inbox, .. } => !inbox.is_closed(),
+            Lane::Busy { outbox, .. } => !outbox.is_closed(),
         });
         self.lanes.len() < self.shared.limits.channels
     }
@@ -108,13 +96,13 @@ impl Visitor {
     /// The client's side of a channel that begins to do something.
     fn begin(&mut self, write: ChannelWriteHalf<Msg>) -> Option<(Line, mpsc::Receiver<Signal>)> {
         let (pass, _) = self.admitted.as_ref()?;
-        let (sender, inbox) = mpsc::unbounded_channel();
+        let (outbox, inbox) = inbox(&self.meter);
         let (signals, heard) = mpsc::channel(SIGNALS);
         let closed = self.gone.child_token();
-        let lane = Lane::Busy { inbox: sender, signals, closed: closed.clone() };
+        let lane = Lane::Busy { outbox, signals, closed: closed.clone() };
         self.lanes.insert(write.id(), lane);
-        let (pass, shared, meter) = (pass.clone(), self.shared.clone(), self.meter.clone());
-        Some((Line { pass, shared, meter, write, inbox, closed }, heard))
+        let (pass, shared) = (pass.clone(), self.shared.clone());
+        Some((Line { pass, shared, write, inbox, closed }, heard))
     }
 
     /// Takes a channel that nothing was asked of yet.
@@ -140,13 +128,9 @@ impl Visitor {
     }
 
     fn give(&self, channel: ChannelId, input: Input) {
-        let Some(Lane::Busy { inbox, .. }) = self.lanes.get(&channel) else { return };
-        let bytes = match &input {
-            Input::Bytes(bytes) => bytes.len(),
-            Input::End | Input::Resize(_) => 0,
-        };
-        // Whoever has ended takes nothing any more.
-        drop(inbox.send((self.meter.lay(bytes), input)));
+        if let Some(Lane::Busy { outbox, .. }) = self.lanes.get(&channel) {
+            outbox.give(input);
+        }
     }
 }
 
@@ -359,6 +343,10 @@ impl Handler for Visitor {
             tracing::debug!("a signal of an SSH client came too soon after others, or too late");
         }
         Ok(())
+    }
+
+    fn adjust_window(&mut self, _: ChannelId, _: u32) -> u32 {
+        self.meter.window()
     }
 
     async fn data(&mut self, channel: ChannelId, data: &[u8], _: &mut Session) -> Answer {

@@ -1,67 +1,96 @@
-use std::time::Duration;
-
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::time::timeout;
 
 use super::*;
 
 const SOON: Duration = Duration::from_secs(20);
 
-fn connection(meter: &Meter) -> (tokio::io::DuplexStream, Metered<tokio::io::DuplexStream>) {
+fn connection(meter: &Meter) -> (DuplexStream, Metered<DuplexStream>) {
     let (client, stream) = tokio::io::duplex(64);
-    (client, Metered { stream, meter: meter.clone() })
+    (client, Metered::new(stream, meter.clone()))
 }
 
-/// Whether a byte that the client has sent is read at once.
-async fn reads(metered: &mut Metered<tokio::io::DuplexStream>) -> bool {
+fn bytes(count: usize) -> Input {
+    Input::Bytes(vec![7; count].into())
+}
+
+#[tokio::test]
+async fn a_client_is_allowed_little_while_enough_lies_here() {
+    let meter = Meter::default();
+    let (outbox, mut inbox) = inbox(&meter);
+    outbox.give(bytes(ENOUGH - PIECE - 1));
+    assert_eq!(meter.window(), WINDOW);
+    outbox.give(bytes(PIECE));
+    assert_eq!(meter.window(), TRICKLE);
+    let (lying, _) = inbox.recv().await.expect("it lies here");
+    assert_eq!(meter.window(), TRICKLE, "it lies here until it was taken");
+    drop(lying);
+    assert_eq!(meter.window(), WINDOW);
+}
+
+#[tokio::test]
+async fn a_connection_is_read_slowly_then_not_at_all_then_again() {
+    let meter = Meter::default();
+    let (mut client, mut metered) = connection(&meter);
+    client.write_all(b"ab").await.expect("sent");
+    let slow = meter.lay(ENOUGH);
     let mut byte = [0];
-    let read = metered.read(&mut byte);
-    tokio::select! {
-        biased;
-        read = read => read.is_ok_and(|count| count == 1),
-        () = tokio::task::yield_now() => false,
+    let read = timeout(SOON, metered.read_exact(&mut byte)).await.expect("slowly");
+    assert_eq!((read.expect("read"), byte), (1, *b"a"));
+    let more = meter.lay(MOST - ENOUGH);
+    let mut reader = look(&mut metered);
+    assert!(reader.is_none(), "that is the most");
+    let reading = tokio::spawn(async move {
+        let mut byte = [0];
+        metered.read_exact(&mut byte).await.map(|_| byte[0])
+    });
+    drop((slow, more));
+    let read = timeout(SOON, reading).await.expect("it is woken").expect("it ran");
+    reader = read.ok();
+    assert_eq!(reader, Some(b'b'));
+}
+
+/// What one look at the connection gives.
+fn look(metered: &mut Metered<DuplexStream>) -> Option<u8> {
+    let mut byte = [0];
+    let mut buffer = ReadBuf::new(&mut byte);
+    let mut context = Context::from_waker(Waker::noop());
+    match Pin::new(metered).poll_read(&mut context, &mut buffer) {
+        Poll::Ready(_) => buffer.filled().first().copied(),
+        Poll::Pending => None,
     }
 }
 
 #[tokio::test]
-async fn a_full_connection_is_read_again_when_something_was_taken() {
+async fn input_comes_in_order_and_trickles_come_together() {
     let meter = Meter::default();
-    let (mut client, mut metered) = connection(&meter);
-    client.write_all(b"ab").await.expect("sent");
-    let lying = meter.lay(ENOUGH);
-    assert!(!reads(&mut metered).await, "enough lies here");
-    let reader = tokio::spawn(async move {
-        let mut byte = [0];
-        metered.read_exact(&mut byte).await.map(|_| byte[0])
-    });
-    drop(lying);
-    let read = timeout(SOON, reader).await.expect("it is woken").expect("it ran");
-    assert_eq!(read.expect("read"), b'a');
+    let (outbox, mut inbox) = inbox(&meter);
+    for _ in 0..1_000 {
+        outbox.give(bytes(2));
+    }
+    let size = |columns| Input::Resize(TerminalSize { columns, rows: 24 });
+    outbox.give(size(80));
+    outbox.give(size(132));
+    outbox.give(bytes(1));
+    outbox.give(Input::End);
+    assert!(lock(&meter.0).lying < 2_001 + 5 * PIECE, "a thousand trickles are one piece");
+    let mut heard = Vec::new();
+    drop(outbox);
+    while let Some((_lying, input)) = inbox.recv().await {
+        heard.push(input);
+    }
+    assert_eq!(heard, [bytes(2_000), size(132), bytes(1), Input::End]);
+    assert_eq!(lock(&meter.0).lying, 0);
 }
 
 #[tokio::test]
-async fn while_output_waits_more_is_read_up_to_the_second_bound() {
+async fn what_nobody_takes_any_more_does_not_lie_here() {
     let meter = Meter::default();
-    let (mut client, mut metered) = connection(&meter);
-    client.write_all(b"abc").await.expect("sent");
-    let _lying = meter.lay(ENOUGH);
-    let starving = meter.starve();
-    assert!(reads(&mut metered).await);
-    let more = meter.lay(MOST - ENOUGH);
-    assert!(!reads(&mut metered).await, "that is the most");
-    drop(more);
-    assert!(reads(&mut metered).await);
-    drop(starving);
-    assert!(!reads(&mut metered).await, "nobody waits any more");
-}
-
-#[tokio::test]
-async fn pieces_without_bytes_count_too() {
-    let meter = Meter::default();
-    let (mut client, mut metered) = connection(&meter);
-    client.write_all(b"a").await.expect("sent");
-    let pieces: Vec<_> = (0..ENOUGH / PIECE).map(|_| meter.lay(0)).collect();
-    assert!(!reads(&mut metered).await);
-    drop(pieces);
-    assert!(reads(&mut metered).await);
+    let (outbox, inbox) = inbox(&meter);
+    outbox.give(bytes(ENOUGH));
+    drop(inbox);
+    assert_eq!(meter.window(), WINDOW);
+    assert!(outbox.is_closed());
+    outbox.give(bytes(ENOUGH));
+    assert_eq!(meter.window(), WINDOW);
 }

@@ -53,6 +53,8 @@ struct Writing {
     /// Gets the bytes, and nothing at the end: without it the file is not put in its place.
     pieces: mpsc::Sender<Option<Bytes>>,
     written: JoinHandle<Done<FileEntry>>,
+    /// Bytes below which it is not whole: those of a file that was not opened to be emptied.
+    least: u64,
     /// Permission bits to give it when it is there.
     mode: Option<u32>,
 }
@@ -111,7 +113,8 @@ impl Files {
         Ok(Reading { path: path.clone(), at, rest: Bytes::new(), content })
     }
 
-    /// How a file is to be opened for writing, and from which byte on.
+    /// How a file is to be opened for writing, from which byte on, and how long it must become.
+    /// OpenSSH's `scp` does not empty a file when it opens it but cuts it when it has written it.
     async fn write_mode(&mut self, path: &GuestPath, flags: OpenFlags) -> Answer<(WriteMode, u64)> {
         if flags.contains(OpenFlags::EXCLUDE) {
             return Ok((WriteMode::New, 0));
@@ -150,7 +153,7 @@ impl Files {
         let written = tokio::spawn(async move {
             engine.write_file(&who, &sandbox, write, until_end(taken)).await
         });
-        Ok(Writing { path, at, pieces, written, mode: None })
+        Ok(Writing { path, at, least, pieces, written, mode: None })
     }
 
     async fn set_mode(&mut self, path: GuestPath, mode: u32) -> Answer<()> {
