@@ -144,7 +144,7 @@ impl Files {
         flags: OpenFlags,
         attrs: &FileAttributes,
     ) -> Answer<Writing> {
-        let (mode, at) = self.write_mode(&path, flags).await?;
+        let (mode, at, least) = self.write_mode(&path, flags).await?;
         let permissions = attrs.permissions.map(|bits| bits & 0o777);
         let (pieces, taken) = mpsc::channel(PIECES);
         let (engine, who) = (self.engine.clone(), self.pass.who.clone());
