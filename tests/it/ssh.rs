@@ -293,7 +293,7 @@ fn moved(pid: u32) -> Result<u64> {
 #[tokio::test]
 async fn slow_sides_cost_bounded_memory_and_nothing_stays_stuck() -> Result<()> {
     let site = Site::new()?;
-    let daemon = child(site.server.pid(), "__daemon")?;
+    let daemon = child(site.server.pid(), "__daemon")?.context("a daemon")?;
     site.says("true")?;
     let before = resident(daemon)?;
     let zeros = || -> Result<Stdio> { Ok(fs::File::open("/dev/zero")?.into()) };

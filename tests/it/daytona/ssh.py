@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+import sys
 
 from common import run
 from daytona import AsyncDaytona, Daytona
@@ -46,4 +47,4 @@ async def access_async():
 
 
 if __name__ == "__main__":
-    run(globals())
+    run(*(globals()[name] for name in sys.argv[1:]))

@@ -115,9 +115,13 @@ impl Files {
 
     /// How a file is to be opened for writing, from which byte on, and how long it must become.
     /// OpenSSH's `scp` does not empty a file when it opens it but cuts it when it has written it.
-    async fn write_mode(&mut self, path: &GuestPath, flags: OpenFlags) -> Answer<(WriteMode, u64)> {
+    async fn write_mode(
+        &mut self,
+        path: &GuestPath,
+        flags: OpenFlags,
+    ) -> Answer<(WriteMode, u64, u64)> {
         if flags.contains(OpenFlags::EXCLUDE) {
-            return Ok((WriteMode::New, 0));
+            return Ok((WriteMode::New, 0, 0));
         }
         let found = self.engine.stat_behind_links(&self.pass.who, self.sandbox(), path).await;
         let size = match found {
@@ -129,12 +133,10 @@ impl Files {
         match size {
             None if !flags.contains(OpenFlags::CREATE) => Err(StatusCode::NoSuchFile.into()),
             Some(size) if flags.contains(OpenFlags::APPEND) && !truncates => {
-                Ok((WriteMode::Append, size))
+                Ok((WriteMode::Append, size, 0))
             }
-            Some(size) if size > 0 && !truncates => {
-                Err(StatusCode::OpUnsupported.with_message("a file is written anew, or at its end"))
-            }
-            Some(_) | None => Ok((WriteMode::Replace, 0)),
+            Some(size) if !truncates => Ok((WriteMode::Replace, 0, size)),
+            Some(_) | None => Ok((WriteMode::Replace, 0, 0)),
         }
     }
 
@@ -211,6 +213,10 @@ impl Reading {
 impl Writing {
     /// Puts the file in its place.
     async fn finish(self) -> Answer<(GuestPath, Option<u32>)> {
+        if self.at < self.least {
+            // Without its end nothing comes of it.
+            return Err(StatusCode::OpUnsupported.with_message("a file is written as a whole"));
+        }
         // When the writing has failed, its own error says why.
         drop(self.pieces.send(None).await);
         drop(self.pieces);
@@ -339,6 +345,11 @@ impl Handler for Files {
     async fn fsetstat(&mut self, id: u32, handle: String, attrs: FileAttributes) -> Answer<Status> {
         let path = match self.find(&handle)? {
             Open::Writing(writing) => {
+                match attrs.size {
+                    Some(size) if size == writing.at => writing.least = 0,
+                    Some(_) => return Err(StatusCode::OpUnsupported.into()),
+                    None => {}
+                }
                 writing.mode = attrs.permissions.or(writing.mode);
                 return Ok(done(id));
             }
