@@ -45,7 +45,7 @@ impl Site {
         let address = free_address()?;
         let server = Server::start(&["--ssh", &address.to_string()])?;
         server.home.run(&["create", "--name", "box"])?;
-        let (folder, key) = (tempfile::tempdir()?, server.key("ssh")?);
+        let (folder, key) = (tempfile::tempdir()?, server.key_with("ssh", &["--sees-all"])?);
         let mut site = Self { server, folder, key, token: String::new() };
         let made = site.call("POST", "/api/sandbox/box/ssh-access")?;
         site.token = made["token"].as_str().context("a token")?.to_owned();

@@ -1,6 +1,8 @@
 //! Blocks of ids, and who may open the machine.
 
-use super::{Access, IdBlock, Lifetime, Names, Networking, Options, Previewing, SecretKey, Trust};
+use super::{
+    Access, IdBlock, Lifetime, Names, Networking, Options, Previewing, SecretKey, Sshing, Trust,
+};
 use crate::home::Home;
 
 fn check_block(text: &str, expected: Option<IdBlock>) {
