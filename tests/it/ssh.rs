@@ -272,6 +272,8 @@ fn the_end_of_an_access_ends_what_came_by_it() -> Result<()> {
 /// Bytes by which the daemon may grow for the clients below: what their channels may leave lying
 /// twice over, and what allocators keep.
 const MOST_GROWTH: u64 = 64 << 20;
+/// Looks in a row at which nothing may move; one may fall into a pause.
+const STILL: u32 = 30;
 /// More bytes than any window or queue on the way has.
 const MUCH: u64 = 48 << 20;
 
@@ -307,13 +309,14 @@ async fn slow_sides_cost_bounded_memory_and_nothing_stays_stuck() -> Result<()> 
         start("exec sleep 4000", zeros()?)?,
         start("cat", zeros()?)?,
     ];
-    let mut last = [0; 3];
+    let (mut last, mut looks) = ([0; 3], 0);
     let still = || {
         let now = [0, 1, 2].map(|at: usize| moved(clients[at].0.id()).unwrap_or(0));
         // Less than one packet between two looks: what is left is a trickle.
         let is_still = (0..3).all(|at| now[at] > 256 << 10 && now[at] - last[at] < 32 << 10);
         last = now;
-        is_still
+        looks = if is_still { looks + 1 } else { 0 };
+        looks >= STILL
     };
     eventually(SOON, "all come to a stand", still).await;
     let grown = resident(daemon)?.saturating_sub(before);
