@@ -124,7 +124,7 @@ impl Visitor {
                 Program { line, handle: session.handle(), what, environment, terminal, signals };
             Some(self.shared.tasks.spawn(program.run()))
         });
-        answer(channel, started.is_some(), session)
+        answer(channel, started, session)
     }
 
     fn give(&self, channel: ChannelId, input: Input) {
@@ -142,8 +142,12 @@ impl Drop for Visitor {
 
 type Answer = Result<(), russh::Error>;
 
-fn answer(channel: ChannelId, is_done: bool, session: &mut Session) -> Answer {
-    if is_done { session.channel_success(channel) } else { session.channel_failure(channel) }
+/// Answers a request, which is refused when nothing was done.
+fn answer<T>(channel: ChannelId, done: Option<T>, session: &mut Session) -> Answer {
+    match done {
+        Some(_) => session.channel_success(channel),
+        None => session.channel_failure(channel),
+    }
 }
 
 fn size(columns: u32, rows: u32) -> TerminalSize {
@@ -262,11 +266,9 @@ impl Handler for Visitor {
             Some(Lane::Fresh(fresh)) if fresh.environment.len() < VARIABLES => fresh,
             _ => return session.channel_failure(channel),
         };
-        let is_allowed = is_allowed(name, value);
-        if is_allowed {
-            fresh.environment.insert(name.to_owned(), value.to_owned());
-        }
-        answer(channel, is_allowed, session)
+        let set = is_allowed(name, value)
+            .then(|| fresh.environment.insert(name.to_owned(), value.to_owned()));
+        answer(channel, set, session)
     }
 
     async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Answer {
@@ -300,7 +302,7 @@ impl Handler for Visitor {
             let (line, _) = self.begin(fresh.write)?;
             Some(self.shared.tasks.spawn(sftp::run(line)))
         });
-        answer(channel, started.is_some(), session)
+        answer(channel, started, session)
     }
 
     async fn x11_request(

@@ -31,6 +31,13 @@ const PIECES: usize = 4;
 
 type Answer<T> = Result<T, StatusReply>;
 
+/// What is looked at where a path leads to a link.
+#[derive(Clone, Copy)]
+enum Links {
+    Followed,
+    Themselves,
+}
+
 /// What a client has open.
 enum Open {
     Reading(Reading),
@@ -164,13 +171,12 @@ impl Files {
         set.map_err(|error| refusal(&error))
     }
 
-    async fn stat_at(&mut self, path: &str, through: bool) -> Answer<FileEntry> {
+    async fn stat_at(&mut self, path: &str, links: Links) -> Answer<FileEntry> {
         let path = self.path(path).await?;
         let (who, sandbox) = (&self.pass.who, self.sandbox());
-        let found = if through {
-            self.engine.stat_behind_links(who, sandbox, &path).await
-        } else {
-            self.engine.stat_file(who, sandbox, &path).await
+        let found = match links {
+            Links::Followed => self.engine.stat_behind_links(who, sandbox, &path).await,
+            Links::Themselves => self.engine.stat_file(who, sandbox, &path).await,
         };
         found.map_err(|error| refusal(&error))
     }
@@ -311,11 +317,11 @@ impl Handler for Files {
     }
 
     async fn stat(&mut self, id: u32, path: String) -> Answer<Attrs> {
-        Ok(Attrs { id, attrs: attributes(&self.stat_at(&path, true).await?) })
+        Ok(Attrs { id, attrs: attributes(&self.stat_at(&path, Links::Followed).await?) })
     }
 
     async fn lstat(&mut self, id: u32, path: String) -> Answer<Attrs> {
-        Ok(Attrs { id, attrs: attributes(&self.stat_at(&path, false).await?) })
+        Ok(Attrs { id, attrs: attributes(&self.stat_at(&path, Links::Themselves).await?) })
     }
 
     async fn fstat(&mut self, id: u32, handle: String) -> Answer<Attrs> {
@@ -404,7 +410,7 @@ impl Handler for Files {
     }
 
     async fn readlink(&mut self, id: u32, path: String) -> Answer<Name> {
-        match self.stat_at(&path, false).await?.target {
+        match self.stat_at(&path, Links::Themselves).await?.target {
             Some(target) => Ok(Name { id, files: vec![File::dummy(target)] }),
             None => Err(StatusCode::Failure.with_message("it is no link")),
         }

@@ -34,7 +34,7 @@ fn a_port_that_was_asked_for_must_be_free_and_the_one_beside_need_not() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let at = taken.local_addr().expect("an address");
     let asked = Sshing::new(Some(at), None).expect("fine").bind(None);
-    assert_eq!(asked.err().expect("it is taken").kind(), Kind::Unavailable);
+    assert_eq!(asked.expect_err("it is taken").kind(), Kind::Unavailable);
     let http = SocketAddr::new(at.ip(), at.port() - BESIDE);
     let beside = Sshing::default().bind(Some(http)).expect("no reason to fail");
     assert!(beside.is_none());
@@ -46,7 +46,7 @@ fn a_port_that_was_asked_for_must_be_free_and_the_one_beside_need_not() {
 fn a_name_that_is_no_word_of_a_command_is_refused() {
     let at = "127.0.0.1:0".parse().ok();
     for name in ["", "-oProxyCommand=x", "a b", "a;b", "$(x)"] {
-        let refused = Sshing::new(at, Some(name.to_owned())).err().expect(name);
+        let refused = Sshing::new(at, Some(name.to_owned())).expect_err(name);
         assert_eq!(refused.kind(), Kind::Invalid);
     }
     let (_, name) = Sshing::new(at, Some("ssh.example.org".to_owned()))
