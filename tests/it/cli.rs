@@ -1,6 +1,6 @@
 //! The command line, as a person and a script use it: the real binary in a home of its own.
 
-mod terminal;
+pub(crate) mod terminal;
 
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;

@@ -13,6 +13,7 @@ mod replay;
 mod sandboxes;
 mod schema;
 mod secret;
+mod ssh;
 mod states;
 mod streams;
 mod volumes;

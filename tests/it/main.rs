@@ -15,5 +15,6 @@ mod programs;
 mod recovery;
 mod rest;
 mod rootless;
+mod ssh;
 mod traces;
 mod volumes;

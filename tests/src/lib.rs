@@ -268,10 +268,11 @@ impl Server {
 /// ports that the kernel gives out by itself, so that nobody takes it before it is used.
 pub fn free_address() -> Result<SocketAddr> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 10_000 + (std::process::id() % 2_000) as u16 * 2;
+    let first = 10_000 + (std::process::id() % 1_000) as u16 * 4;
     for _ in 0..1_000 {
-        let port = first + NEXT.fetch_add(2, Ordering::Relaxed) % 16_000;
-        let addresses = [port, port + 1].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let port = first + NEXT.fetch_add(4, Ordering::Relaxed) % 16_000;
+        let addresses =
+            [port, port + 1, port + 2].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         if addresses.iter().all(|address| TcpListener::bind(address).is_ok()) {
             return Ok(addresses[0]);
         }

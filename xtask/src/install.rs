@@ -33,6 +33,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("libc6-dev", "the static agent"),
     ("mmdebstrap", "a Debian tree as an image, for apt inside sandboxes"),
     ("nodejs", "JavaScript inside sandboxes, and the Inspector"),
+    ("openssh-client", "clients of the gateway for SSH"),
     ("openssl", "the certificates of the network's tests"),
     ("python3", "Python inside sandboxes of the host image"),
     ("python3-matplotlib", "plots"),

@@ -30,6 +30,7 @@ mod post;
 mod previewing;
 mod readiness;
 mod secret_key;
+mod sshing;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -45,6 +46,7 @@ pub(crate) use networking::{
 pub(crate) use options::{Access, IdBlock, Lifetime, Names, Options};
 pub(crate) use previewing::{PREVIEW, Previewing};
 pub(crate) use secret_key::{SECRET_KEY, SecretKey, TRUST, Trust};
+pub(crate) use sshing::{SSH, Sshing};
 
 /// First arguments that make this binary another process than the command line.
 const KEEPER: &str = "__keeper";

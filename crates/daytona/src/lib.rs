@@ -21,6 +21,9 @@ pub use sandbox::{
     SandboxVolume, ToolboxProxyUrl,
 };
 
+mod ssh;
+pub use ssh::{SshAccess, SshAccessValidation};
+
 mod files;
 pub use files::{
     FileError, FileFacts, FilesDownloadRequest, FoundFiles, Match, ReplaceRequest, ReplaceResult,

@@ -110,6 +110,11 @@ random_id!(
     SecretId, "sec-", "a secret's id"
 );
 
+random_id!(
+    /// Names an SSH access; not its token: `ssh-` and 16 letters.
+    SshAccessId, "ssh-", "an SSH access's id"
+);
+
 /// A sandbox's human name: a host name label, 1 to 63 of `a-z`, `0-9` and `-`, also `_` and `.`
 /// inside, in either case. It never looks like an id, so that a reference is never ambiguous.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -31,7 +31,7 @@ pub mod audit;
 pub use error::{Error, Kind, Result};
 pub use id::{
     ExecutionId, GuestPath, ImageName, KeyId, NetworkName, SandboxId, SandboxName, SecretId,
-    VolumeId,
+    SshAccessId, VolumeId,
 };
 pub use organization::Organization;
 pub use principal::{Permission, Principal};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::sandbox::Millis;
-use crate::{Error, KeyId, Result};
+use crate::{Error, KeyId, Result, SshAccessId};
 
 /// Everything that a caller can be allowed, one for each use case family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -51,6 +51,11 @@ pub enum Credential {
     Key {
         /// Which one.
         id: KeyId,
+    },
+    /// The token of an SSH access.
+    Ssh {
+        /// Which one.
+        id: SshAccessId,
     },
     /// Nobody asked: the operator started the server with `--no-auth`.
     None,

@@ -14,6 +14,7 @@ use infield_domain::sandbox::Millis;
 use infield_domain::{Error, Permission, Principal, Result};
 use infield_store::{PreviewKey, Store};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,6 +25,7 @@ use crate::kept::KeptOutput;
 use crate::names;
 use crate::records::Records;
 use crate::registry::Registry;
+use crate::ssh::SshPlace;
 
 /// How long a plain shutdown waits for sandboxes that move.
 const LAST_MOVES: Duration = Duration::from_secs(5);
@@ -45,6 +47,8 @@ pub struct Settings {
     pub checks: Vec<Check>,
     /// Where previews are found, if this server has any.
     pub previews: Option<Origin>,
+    /// Where SSH clients connect, if this server has a gateway for them.
+    pub ssh: Option<SshPlace>,
     /// Tells the time, in milliseconds since the Unix epoch.
     pub clock: Arc<dyn Fn() -> Millis + Send + Sync>,
 }
@@ -63,6 +67,7 @@ impl Settings {
             limited: network::limited(network::LIMITED).expect("the preset is tested").into(),
             checks: Vec::new(),
             previews: None,
+            ssh: None,
             clock: Arc::new(clock),
         }
     }
@@ -94,6 +99,8 @@ struct Inner {
     joining: tokio::sync::Mutex<()>,
     mounting: Arc<tokio::sync::Mutex<()>>,
     kept: KeptOutput,
+    /// Counts the SSH accesses that were revoked.
+    ssh_revoked: watch::Sender<u64>,
     tasks: TaskTracker,
     runtime: Handle,
     stopping: CancellationToken,
@@ -119,6 +126,7 @@ impl Engine {
             joining: tokio::sync::Mutex::default(),
             mounting: Arc::default(),
             kept: KeptOutput::default(),
+            ssh_revoked: watch::Sender::new(0),
             tasks: TaskTracker::new(),
             runtime,
             stopping: CancellationToken::new(),
@@ -252,6 +260,11 @@ impl Engine {
 
     pub(crate) fn kept(&self) -> &KeptOutput {
         &self.inner.kept
+    }
+
+    /// Tells those who came by an SSH access that one was revoked.
+    pub(crate) fn ssh_revoked(&self) -> &watch::Sender<u64> {
+        &self.inner.ssh_revoked
     }
 
     /// Cancelled when the engine ends.

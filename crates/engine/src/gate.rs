@@ -91,6 +91,7 @@ fn credential_word(credential: &Credential) -> String {
     match credential {
         Credential::Socket => "socket".to_owned(),
         Credential::Key { id } => format!("key:{id}"),
+        Credential::Ssh { id } => format!("ssh:{id}"),
         Credential::None => "none".to_owned(),
         Credential::System => "system".to_owned(),
     }

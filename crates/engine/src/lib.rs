@@ -55,6 +55,9 @@ pub use network::{Refused, destination, refused_sentence};
 mod signing;
 pub use signing::SignedFile;
 
+mod ssh;
+pub use ssh::{CreateSshAccess, SshAccess, SshPass, SshPlace};
+
 mod previews;
 pub use previews::{
     Lifetime, LinkPreview, Port, PreviewLink, PreviewPass, Proof, VISITS_OF_ONE_SANDBOX, Visit,

@@ -1,7 +1,7 @@
 //! Ids and names that nobody chose: random, and in the case of names also readable.
 
 use infield_domain::id::ID_LETTERS;
-use infield_domain::{ExecutionId, KeyId, SandboxId, SandboxName, SecretId, VolumeId};
+use infield_domain::{ExecutionId, KeyId, SandboxId, SandboxName, SecretId, SshAccessId, VolumeId};
 
 const ADJECTIVES: &[&str] = &[
     "amber", "bold", "brave", "brisk", "calm", "clear", "cool", "crisp", "eager", "early", "fair",
@@ -53,6 +53,17 @@ pub(crate) fn secret_id() -> SecretId {
 /// The text of a key: 52 letters of five random bits, so 260 bits.
 pub(crate) fn key_secret() -> String {
     format!("inf_{}", base32(&random::<52>()))
+}
+
+/// An SSH access's id.
+pub(crate) fn ssh_access_id() -> SshAccessId {
+    SshAccessId::from_random(random::<ID_LETTERS>())
+}
+
+/// The token of an SSH access, which is a user name there: letters and digits alone, 52 of five
+/// random bits.
+pub(crate) fn ssh_token() -> String {
+    base32(&random::<52>())
 }
 
 /// A short random word behind a prefix.

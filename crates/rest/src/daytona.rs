@@ -23,6 +23,7 @@ mod server;
 mod signed;
 mod snapshots;
 mod socket;
+mod ssh;
 mod states;
 mod toolbox;
 mod trail;

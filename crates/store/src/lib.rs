@@ -22,6 +22,8 @@ mod previews;
 pub use previews::PreviewKey;
 mod signing;
 pub use signing::SigningKey;
+mod ssh;
+pub use ssh::SshAccessRow;
 
 mod audit;
 pub use audit::{AuditFilter, AuditPick, ChainVerdict, NewRecord};

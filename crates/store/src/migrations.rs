@@ -145,6 +145,20 @@ const STEPS: &[M<'static>] = &[
         "UPDATE keys SET body = json_insert(body, '$.permissions[#]', 'secrets')
         WHERE EXISTS (SELECT 1 FROM json_each(body, '$.permissions') WHERE value = 'admin');",
     ),
+    // An access ends with its sandbox, whose row stays for a while.
+    M::up(
+        "CREATE TABLE ssh_accesses (
+        id         TEXT PRIMARY KEY NOT NULL,
+        sandbox_id TEXT NOT NULL REFERENCES sandboxes (id) ON DELETE CASCADE,
+        hash       BLOB NOT NULL UNIQUE,
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX ssh_accesses_of ON ssh_accesses (sandbox_id);
+    CREATE TRIGGER ssh_accesses_end AFTER UPDATE OF state ON sandboxes
+        WHEN new.state = 'deleted' AND old.state <> 'deleted'
+        BEGIN DELETE FROM ssh_accesses WHERE sandbox_id = new.id; END;",
+    ),
 ];
 
 /// Brings the schema up to date.

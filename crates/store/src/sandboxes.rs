@@ -163,4 +163,4 @@ pub(crate) fn unsigned(value: i64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

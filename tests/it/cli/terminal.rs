@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use infield_tests::Home;
@@ -15,14 +15,14 @@ use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 const PATIENCE_SECONDS: i64 = 20;
 
 /// Both ends of a terminal.
-struct Terminal {
+pub(crate) struct Terminal {
     near: File,
     far: OwnedFd,
     seen: String,
 }
 
 /// A command on a terminal; it does not outlive its test.
-struct Front(Child);
+pub(crate) struct Front(pub(crate) Child);
 
 impl Drop for Front {
     fn drop(&mut self) {
@@ -32,7 +32,7 @@ impl Drop for Front {
 }
 
 impl Terminal {
-    fn open() -> Result<Self> {
+    pub(crate) fn open() -> Result<Self> {
         let near = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
         grantpt(&near)?;
         unlockpt(&near)?;
@@ -43,7 +43,7 @@ impl Terminal {
         Ok(terminal)
     }
 
-    fn resize(&self, columns: u16, rows: u16) -> Result<()> {
+    pub(crate) fn resize(&self, columns: u16, rows: u16) -> Result<()> {
         let size = Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 };
         Ok(tcsetwinsize(&self.near, size)?)
     }
@@ -53,17 +53,20 @@ impl Terminal {
     }
 
     fn run(&self, home: &Home, words: &[&str]) -> Result<Front> {
+        self.start(home.command(words))
+    }
+
+    pub(crate) fn start(&self, mut command: Command) -> Result<Front> {
         let end = || -> Result<Stdio> { Ok(self.far.try_clone()?.into()) };
-        let mut command = home.command(words);
         Ok(Front(command.stdin(end()?).stdout(end()?).stderr(end()?).spawn()?))
     }
 
-    fn send(&mut self, text: &str) -> Result<()> {
+    pub(crate) fn send(&mut self, text: &str) -> Result<()> {
         Ok(self.near.write_all(text.as_bytes())?)
     }
 
     /// Reads until `word` was seen.
-    fn expect(&mut self, word: &str) -> Result<()> {
+    pub(crate) fn expect(&mut self, word: &str) -> Result<()> {
         while !self.seen.contains(word) {
             let mut waited = [PollFd::new(&self.near, PollFlags::IN)];
             let limit = Timespec { tv_sec: PATIENCE_SECONDS, tv_nsec: 0 };

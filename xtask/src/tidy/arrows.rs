@@ -19,6 +19,7 @@ const OURS: &[(&str, &[&str])] = &[
     ("local", &["domain", "jail", "net", "opener", "protocol"]),
     ("rest", &["domain", "engine", "daytona"]),
     ("mcp", &["domain", "engine"]),
+    ("ssh", &["domain", "engine"]),
     ("testkit", &["domain", "engine", "store"]),
 ];
 
@@ -37,7 +38,12 @@ const WALLED: &[(&str, &[&str])] = &[
     ("tokio-rustls", &["opener", "rest"]),
     ("rcgen", &["opener", "cli"]),
     ("ring", &["opener"]),
-    ("tokio", &["protocol", "net", "opener", "local", "engine", "rest", "mcp", "cli", "testkit"]),
+    ("russh", &["ssh"]),
+    ("russh-sftp", &["ssh"]),
+    (
+        "tokio",
+        &["protocol", "net", "opener", "local", "engine", "rest", "mcp", "ssh", "cli", "testkit"],
+    ),
     ("anyhow", &[]),
 ];
 

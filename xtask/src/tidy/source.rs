@@ -28,7 +28,8 @@ const UNSAFE: &[&str] = &["crates/jail/src/sys.rs", "crates/agent/src/sys.rs"];
 pub(super) fn check(path: &Path, text: &str) -> Result<Vec<String>> {
     let name = path.to_string_lossy();
     let file = syn::parse_file(text)?;
-    let mut rules = Rules { path: &name, faults: Vec::new(), in_tests: is_test(&name) };
+    let in_tests = is_test(&name);
+    let mut rules = Rules { path: &name, faults: Vec::new(), in_tests, in_trait_impl: false };
     rules.check_file(&file, text);
     rules.visit_file(&file);
     Ok(rules.faults)
@@ -46,6 +47,7 @@ struct Rules<'a> {
     path: &'a str,
     faults: Vec<String>,
     in_tests: bool,
+    in_trait_impl: bool,
 }
 
 impl Rules<'_> {
@@ -90,7 +92,11 @@ impl Rules<'_> {
         self.check_signature(signature);
     }
 
+    /// What implements a trait has the shape that the trait gives it: ours are checked there.
     fn check_signature(&mut self, signature: &syn::Signature) {
+        if self.in_trait_impl {
+            return;
+        }
         let inputs = signature.inputs.iter().filter_map(|input| match input {
             syn::FnArg::Typed(typed) => Some(&*typed.ty),
             _ => None,
@@ -124,9 +130,20 @@ impl<'ast> Visit<'ast> for Rules<'_> {
         syn::visit::visit_item_fn(self, item);
     }
 
+    fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {
+        let before = std::mem::replace(&mut self.in_trait_impl, item.trait_.is_some());
+        syn::visit::visit_item_impl(self, item);
+        self.in_trait_impl = before;
+    }
+
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
         self.check_function(&item.sig, &item.block);
         syn::visit::visit_impl_item_fn(self, item);
+    }
+
+    fn visit_trait_item_fn(&mut self, item: &'ast syn::TraitItemFn) {
+        self.check_signature(&item.sig);
+        syn::visit::visit_trait_item_fn(self, item);
     }
 
     fn visit_item_struct(&mut self, item: &'ast syn::ItemStruct) {

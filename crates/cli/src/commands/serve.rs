@@ -13,7 +13,7 @@ use crate::args::{Global, value};
 use crate::home::Home;
 use crate::serve::{
     Access, IdBlock, LIMITED, Lifetime, NET_BANDWIDTH, NET_CONNECTIONS, NET_TOTAL, NETWORK, Names,
-    Networking, Options, PREVIEW, Previewing, RESOLVER, SecretKey, TRUST, Trust,
+    Networking, Options, PREVIEW, Previewing, RESOLVER, SSH, SecretKey, Sshing, TRUST, Trust,
 };
 
 /// Run the daemon, and open HTTP when asked to
@@ -70,6 +70,13 @@ pub(crate) struct ServeArgs {
     /// The key of that certificate, as PEM
     #[arg(long, requires = "preview_cert", value_name = "FILE")]
     pub(crate) preview_key: Option<PathBuf>,
+    /// Serve clients of SSH on this address; beside `--listen` on a loopback address that is the
+    /// second port after it
+    #[arg(long, value_name = "ADDR:PORT", env = SSH)]
+    pub(crate) ssh: Option<SocketAddr>,
+    /// How users write that host, such as `ssh.example.org`
+    #[arg(long, requires = "ssh", value_name = "HOST")]
+    pub(crate) ssh_name: Option<String>,
     /// Bytes a second that the network of a sandbox carries when its maker does not say
     #[arg(long, value_name = "SIZE", env = NET_BANDWIDTH, value_parser = value::size_bytes)]
     pub(crate) net_bandwidth: Option<u64>,
@@ -113,6 +120,7 @@ pub(crate) fn run(global: &Global, args: ServeArgs) -> Result<ExitCode> {
             origin: args.preview_url,
             tls: args.preview_cert.zip(args.preview_key),
         },
+        sshing: Sshing::new(args.ssh, args.ssh_name)?,
         networking: Networking::new(args.network, args.limited.as_deref(), &args.resolver)?
             .with_ceilings(ceilings)?,
         secret_key: SecretKey::find(args.secret_key.as_deref())?,

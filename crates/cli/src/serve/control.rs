@@ -73,6 +73,8 @@ pub(super) enum ToDaemon {
     PreviewChain,
     /// The open file of its key comes along.
     PreviewKey,
+    /// The listening TCP socket of the gateway for SSH comes along.
+    Ssh,
     /// The socket of a launcher comes along.
     Launcher,
     /// The socket of a network process comes along.

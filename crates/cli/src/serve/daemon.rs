@@ -18,6 +18,7 @@ use infield_domain::{Error, Principal, Result};
 use infield_engine::{Engine, Shutdown};
 use infield_local::{Launcher, Local, Network, Opener, packet};
 use infield_rest::{Clients, Doors, Listeners, PreviewDoor};
+use infield_ssh::SshDoor;
 use infield_store::Store;
 use rustix::fs::FlockOperation;
 use tokio::io::unix::AsyncFd;
@@ -31,7 +32,8 @@ use super::control::{self, ToDaemon};
 use super::networking::Networking;
 use super::options::{Lifetime, Setup};
 use super::readiness::{Readiness, Told};
-use super::{account, doors, end, log, mcp};
+use super::sshing::Opened;
+use super::{account, doors, end, log, mcp, sshing};
 
 /// How long a daemon of the background lives without a running sandbox, a client and a timer.
 const UNUSED: Duration = Duration::from_secs(600);
@@ -107,6 +109,7 @@ struct Handed {
     unix: OwnedFd,
     tcp: Option<OwnedFd>,
     preview: Preview,
+    ssh: Option<OwnedFd>,
     launcher: Option<OwnedFd>,
     network: Option<OwnedFd>,
     opener: Option<OwnedFd>,
@@ -125,7 +128,7 @@ impl Handed {
     fn receive() -> io::Result<Self> {
         let control = io::stdin().as_fd().try_clone_to_owned()?;
         let (mut setup, mut home, mut unix, mut tcp) = (None, None, None, None);
-        let (mut launcher, mut network, mut opener) = (None, None, None);
+        let (mut ssh, mut launcher, mut network, mut opener) = (None, None, None, None);
         let mut preview = Preview::default();
         let strange = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         while let Some((word, descriptor)) = control::hear(&control)? {
@@ -137,6 +140,7 @@ impl Handed {
                 ToDaemon::Preview => preview.listener = descriptor,
                 ToDaemon::PreviewChain => preview.chain = descriptor,
                 ToDaemon::PreviewKey => preview.key = descriptor,
+                ToDaemon::Ssh => ssh = descriptor,
                 ToDaemon::Launcher => launcher = descriptor,
                 ToDaemon::Network => network = descriptor,
                 ToDaemon::Opener => opener = descriptor,
@@ -151,6 +155,7 @@ impl Handed {
                         unix,
                         tcp,
                         preview,
+                        ssh,
                         launcher,
                         network,
                         opener,
@@ -189,7 +194,8 @@ struct Daemon {
 
 async fn serve(handed: Handed) -> Result<()> {
     let failed = |error: io::Error| Error::internal("the daemon cannot start").with_source(error);
-    let Handed { setup, home, unix, tcp, preview, launcher, network, opener, control } = handed;
+    let Handed { setup, home, unix, tcp, preview, ssh, launcher, network, opener, control } =
+        handed;
     let home = Arc::new(home);
     take_over(&home).await?;
     let store = open_store(setup.home.clone()).await?;
@@ -201,9 +207,12 @@ async fn serve(handed: Handed) -> Result<()> {
         Network::new(brought, infield_net::control::Settings { limited, resolvers }, random()?);
     let (openers, brought) = sockets(opener);
     let opener = Opener::new(brought, random()?);
+    let ssh_home = Arc::clone(&home);
     let local = Arc::new(Local::new(launcher, (network, Arc::clone(&opener)), home));
     let provider: Arc<dyn Provider> = Arc::clone(&local) as _;
-    let engine = Engine::open(store, Arc::clone(&provider), settings(&setup))?;
+    let ssh = sshing::opened(ssh, &setup, &ssh_home);
+    let settings = settings(&setup, ssh.as_ref());
+    let engine = Engine::open(store, Arc::clone(&provider), settings)?;
 
     let (clients, shutdown) = (Clients::new(), CancellationToken::new());
     let listeners = doors::listeners(unix, tcp).map_err(failed)?;
@@ -214,7 +223,8 @@ async fn serve(handed: Handed) -> Result<()> {
     let previews = doors::previews(&setup, (&engine, &clients), preview)?;
     let doors = doors::doors(&setup, engine.clone(), mcp, watch);
     let (tried, ready) = oneshot::channel();
-    let served = Served { listeners, doors, previews };
+    let ssh = ssh.map(|ssh| ssh.door(engine.clone()));
+    let served = Served { listeners, doors, previews, ssh };
     let server = tokio::spawn(answer(served, ready, shutdown.clone()));
     let mut tasks = JoinSet::new();
     tasks.spawn(link.run());
@@ -256,13 +266,15 @@ fn sockets(first: Option<OwnedFd>) -> (mpsc::Sender<OwnedFd>, mpsc::Receiver<Own
     (sockets, brought)
 }
 
-fn settings(setup: &Setup) -> infield_engine::Settings {
+fn settings(setup: &Setup, ssh: Option<&Opened>) -> infield_engine::Settings {
+    let checks = [Some(setup.key_check.clone()), ssh.map(Opened::check)];
     infield_engine::Settings {
         network: setup.networking.standard.clone().unwrap_or(Policy::Limited),
         allowance: setup.networking.allowance,
         limited: setup.networking.limited.clone().into(),
-        checks: vec![setup.key_check.clone()],
+        checks: checks.into_iter().flatten().collect(),
         previews: setup.previews.clone(),
+        ssh: ssh.map(|ssh| ssh.place.clone()),
         ..infield_engine::Settings::standard()
     }
 }
@@ -272,6 +284,7 @@ struct Served {
     listeners: Listeners,
     doors: Doors,
     previews: Option<(TcpListener, PreviewDoor)>,
+    ssh: Option<(TcpListener, SshDoor)>,
 }
 
 /// Answers requests as soon as recovery was tried; until then they wait in the listener's queue.
@@ -284,7 +297,7 @@ async fn answer(
         tried = ready => tried.map_err(|_| Error::internal("nobody tried to recover"))?,
         () = shutdown.cancelled() => return Ok(()),
     }
-    let Served { listeners, doors, previews } = served;
+    let Served { listeners, doors, previews, ssh } = served;
     let visitors = async {
         match previews {
             Some((listener, door)) => {
@@ -293,9 +306,15 @@ async fn answer(
             None => Ok(()),
         }
     };
+    let clients = async {
+        match ssh {
+            Some((listener, door)) => infield_ssh::serve(listener, door, shutdown.clone()).await,
+            None => Ok(()),
+        }
+    };
     let callers = infield_rest::serve(listeners, doors, shutdown.clone());
-    let (callers, visitors) = tokio::join!(callers, visitors);
-    callers.and(visitors)
+    let (callers, visitors, clients) = tokio::join!(callers, visitors, clients);
+    callers.and(visitors).and(clients)
 }
 
 /// Why a daemon ends that has no fault.

@@ -53,8 +53,9 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let listened = tcp.as_ref().and_then(|tcp| tcp.local_addr().ok());
     let preview = options.previewing.bind(listened)?;
     let previews = preview.as_ref().map(|preview| preview.origin.clone());
+    let (ssh, ssh_name) = options.sshing.bind(listened)?.unzip();
     let keeper = Keeper {
-        setup: Setup { previews, ..options.setup()? },
+        setup: Setup { previews, ssh: ssh_name, ..options.setup()? },
         launcher: options.launcher_setup()?,
         network: ToNetwork { account: options.network_account()? },
         opener: ToOpener {
@@ -67,6 +68,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
         })?,
         tcp,
         preview,
+        ssh,
         home,
     };
     let runtime =
@@ -160,6 +162,7 @@ struct Keeper {
     unix: UnixListener,
     tcp: Option<TcpListener>,
     preview: Option<Bound>,
+    ssh: Option<TcpListener>,
 }
 
 /// What the keeper reacts to.
@@ -314,6 +317,9 @@ impl Keeper {
             control::say(&ours, &ToDaemon::Tcp, Some(tcp.as_fd()))?;
         }
         self.hand_preview(&ours)?;
+        if let Some(ssh) = &self.ssh {
+            control::say(&ours, &ToDaemon::Ssh, Some(ssh.as_fd()))?;
+        }
         if let Some(link) = &watch.launcher_link {
             control::say(&ours, &ToDaemon::Launcher, Some(link.as_fd()))?;
         }

@@ -13,6 +13,7 @@ use super::control::ToLauncher;
 use super::networking::Networking;
 use super::previewing::Previewing;
 use super::secret_key::{SecretKey, Trust};
+use super::sshing::{SshName, Sshing};
 use crate::home::{Home, Owner};
 
 /// Ids in each range; the launcher's word, repeated here for messages.
@@ -43,6 +44,8 @@ pub(crate) struct Options {
     pub(crate) trust: Trust,
     /// How previews are served.
     pub(crate) previewing: Previewing,
+    /// Where clients of SSH are served.
+    pub(crate) sshing: Sshing,
 }
 
 /// Names that HTTP answers to besides its own.
@@ -138,6 +141,8 @@ pub(crate) struct Setup {
     pub(super) key_check: Check,
     /// Where previews are found, if there are any.
     pub(crate) previews: Option<Origin>,
+    /// Where clients of SSH connect, if they can.
+    pub(crate) ssh: Option<SshName>,
 }
 
 impl Options {
@@ -155,6 +160,7 @@ impl Options {
             secret_key: SecretKey::find(None)?,
             trust: Trust::from_environment()?,
             previewing: Previewing::from_environment()?,
+            sshing: Sshing::default(),
         })
     }
 
@@ -190,6 +196,7 @@ impl Options {
             networking: self.networking.clone(),
             key_check: self.secret_key.check(),
             previews: None,
+            ssh: None,
         })
     }
 

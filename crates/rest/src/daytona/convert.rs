@@ -8,6 +8,7 @@ mod listing;
 mod previews;
 mod secrets;
 mod snapshots;
+mod ssh;
 mod volumes;
 
 use axum::extract::FromRequestParts;
@@ -33,6 +34,7 @@ pub(super) use secrets::{
     ListSecrets, change_secret, create_secret, held_secret, secret, secret_page, wanted_secrets,
 };
 pub(super) use snapshots::{list_snapshots, one_snapshot};
+pub(super) use ssh::{ssh_access, ssh_minutes};
 pub(super) use volumes::{create_volume, volume};
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use infield_domain::Error;
 
 use super::{
     accounts, changes, failure, keys, later, lineage, listing, previews, runners, sandboxes,
-    secrets, server, signed, snapshots, socket, states, toolbox, trail, volumes,
+    secrets, server, signed, snapshots, socket, ssh, states, toolbox, trail, volumes,
 };
 use crate::failure::{Answer, Failure};
 use crate::routes::Route;
@@ -26,6 +26,7 @@ pub const API_ROUTES: &[&[Route]] = &[
     changes::ROUTES,
     previews::ROUTES,
     signed::ROUTES,
+    ssh::ROUTES,
     snapshots::ROUTES,
     volumes::ROUTES,
     secrets::ROUTES,

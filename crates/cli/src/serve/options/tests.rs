@@ -1,6 +1,8 @@
 //! Blocks of ids, and who may open the machine.
 
-use super::{Access, IdBlock, Lifetime, Names, Networking, Options, Previewing, SecretKey, Trust};
+use super::{
+    Access, IdBlock, Lifetime, Names, Networking, Options, Previewing, SecretKey, Sshing, Trust,
+};
 use crate::home::Home;
 
 fn check_block(text: &str, expected: Option<IdBlock>) {
@@ -31,6 +33,7 @@ fn check_access(listen: Option<&str>, access: Access, fine: bool) {
         secret_key: SecretKey::Beside,
         trust: Trust::new(None).expect("no file"),
         previewing: Previewing::default(),
+        sshing: Sshing::default(),
     };
     assert_eq!(options.check().is_ok(), fine, "{listen:?} {access:?}");
 }

@@ -24,6 +24,7 @@ fn admitted(operator: u32) -> bool {
             networking: Networking::new(None, None, &[]).expect("the built-in preset"),
             key_check: SecretKey::Beside.check(),
             previews: None,
+            ssh: None,
         };
         check(&setup)(&ours).is_ok()
     })
