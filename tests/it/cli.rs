@@ -337,7 +337,7 @@ fn a_sentence_is_planned_done_or_asked_back() -> Result<()> {
     let plan = say(&["--dry-run", wish])?;
     let shown = String::from_utf8_lossy(&plan.stdout);
     ensure!(plan.status.success() && shown.contains("2. execute_shell"), "{plan:?}");
-    ensure!(json(&home, &["ls", "--json"])?["items"].as_array().is_none_or(Vec::is_empty));
+    ensure!(home.run(&["ls", "-q"])?.trim().is_empty());
     let done = say(&[wish])?;
     ensure!(done.status.code() == Some(3), "{done:?}");
     ensure!(String::from_utf8_lossy(&done.stdout).ends_with("hi\n"), "{done:?}");
@@ -346,7 +346,7 @@ fn a_sentence_is_planned_done_or_asked_back() -> Result<()> {
         let told = String::from_utf8_lossy(&asked.stderr);
         ensure!(!asked.status.success() && told.contains("nothing was done"), "{asked:?}");
     }
-    let told = json(&home, &["do", "--json", "-s", "said", "run `echo there`"])?;
+    let told = json(&home, &["do", "-s", "said", "run `echo there`"])?;
     ensure!(told["results"][0]["result"]["stdout"] == "there\n", "{told}");
     let nowhere = say(&["-s", "nowhere", "run `ls`"])?;
     ensure!(String::from_utf8_lossy(&nowhere.stderr).contains("nowhere"), "{nowhere:?}");
