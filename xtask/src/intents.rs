@@ -3,7 +3,7 @@
 //! One JSON object stands on each line: `id`, `text`, `context`, `tags`, and `expect` or
 //! `clarify`. docs/intents.md says what counts as right.
 
-mod score;
+mod judge;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -34,11 +34,20 @@ struct Line {
 pub(crate) fn run(file: &Path, plans: Option<&Path>) -> Result<()> {
     let text =
         fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let (tally, written) = score(&text).with_context(|| format!("in {}", file.display()))?;
+    if let Some(plans) = plans {
+        fs::write(plans, written).with_context(|| format!("cannot write {}", plans.display()))?;
+    }
+    tally.report(file)
+}
+
+/// Reads every request, and gives what was read as lines of JSON, too.
+fn score(text: &str) -> Result<(Tally, String)> {
     let mut tally = Tally::default();
     let mut written = String::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let line: Line = serde_json::from_str(line)
-            .with_context(|| format!("line {} of {}", number + 1, file.display()))?;
+        let line: Line =
+            serde_json::from_str(line).with_context(|| format!("line {}", number + 1))?;
         let began = Instant::now();
         let understood = intent::understand(&line.text, &line.context)?;
         tally.slowest = tally.slowest.max(began.elapsed());
@@ -47,10 +56,7 @@ pub(crate) fn run(file: &Path, plans: Option<&Path>) -> Result<()> {
         written.push_str(&answer.to_string());
         written.push('\n');
     }
-    if let Some(plans) = plans {
-        fs::write(plans, written).with_context(|| format!("cannot write {}", plans.display()))?;
-    }
-    tally.report(file)
+    Ok((tally, written))
 }
 
 fn answer(id: &str, understood: &Understood) -> Value {
@@ -77,10 +83,10 @@ impl Tally {
     fn count(&mut self, line: &Line, understood: &Understood, answer: &Value) {
         let right = match (&line.expect, &line.clarify, understood) {
             (Some(expected), _, Understood::Plan(_)) => {
-                score::is_plan(expected, answer["plan"].as_array().map_or(&[], Vec::as_slice))
+                judge::is_plan(expected, answer["plan"].as_array().map_or(&[], Vec::as_slice))
             }
             (_, Some(wanted), Understood::Ask(question)) => {
-                score::is_question(wanted, &question.parameter)
+                judge::is_question(wanted, &question.parameter)
             }
             _ => false,
         };
@@ -126,3 +132,6 @@ impl Tally {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

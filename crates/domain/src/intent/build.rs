@@ -11,7 +11,7 @@ use super::slots;
 use super::step::{
     FileOperation, FileVerb, GitOperation, GitVerb, NewSandbox, RunCode, RunShell, Step, Target,
 };
-use super::vocabulary::{Act, Quality, Sense, Thing};
+use super::vocabulary::{Act, Place, Quality, Sense, Thing};
 
 /// Adds what a clause asks for to the plan; false when it turns out to ask for nothing.
 pub(super) fn build(
@@ -63,6 +63,10 @@ fn delete(planner: &mut Planner<'_>, request: &Request<'_, '_, '_>) -> Result<bo
             .target(&Whereabouts::All, Purpose::Destroy)
             .err()
             .unwrap_or_else(|| Question::about("sandbox_id", "which sandbox?")));
+    }
+    if request.found == Whereabouts::Unsaid && clause.has(Sense::It) && planner.last_path.is_some()
+    {
+        return Err(Question::about("file_path", "the file, or the sandbox?"));
     }
     let found =
         if request.found == Whereabouts::Fresh { &Whereabouts::Unsaid } else { &request.found };
@@ -297,6 +301,11 @@ fn file(planner: &mut Planner<'_>, request: &Request<'_, '_, '_>) -> Result<(), 
         }
         Operation::DeleteFile => {
             let Some(path) = path else { return missing("which file shall be deleted?") };
+            let is_place =
+                |at: &usize| matches!(clause.place_before(*at), Some(Place::In | Place::From));
+            if paths.iter().skip(1).any(is_place) {
+                return missing("which file shall be deleted? write its whole path");
+            }
             if paths.len() > 1 {
                 return several(planner, request, FileVerb::Delete);
             }

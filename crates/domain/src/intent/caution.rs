@@ -8,7 +8,7 @@ use super::grammar::Operation;
 use super::lexer::Kind;
 use super::raw;
 use super::step::{FileVerb, GitVerb, Step};
-use super::vocabulary::{Act, Quality, Sense};
+use super::vocabulary::{Act, Place, Quality, Sense};
 
 /// Whether a clause asks about something, or sets a condition or a time, so that it is no order to
 /// change anything now.
@@ -53,22 +53,46 @@ pub(super) fn is_plain_removal(clause: &Clause<'_, '_>) -> bool {
     let asks = |piece: &Piece<'_>| piece.act() == Some(Act::Ask);
     let first = said(clause).find(|(_, piece)| piece.kind == Kind::Word && !piece.is_filler());
     let needs_not = clause.pieces[verb].act() == Some(Act::Discard);
-    said(clause).all(|(at, piece)| {
-        let is_other = match piece.act() {
-            None | Some(Act::Remove | Act::Discard | Act::Need) => false,
-            Some(Act::Ask) => !needs_not,
-            Some(_) => true,
-        };
-        let is_doubted =
-            [Sense::Wonder, Sense::Doubt, Sense::Not, Sense::But, Sense::Quality(Quality::All)]
-                .into_iter()
-                .any(|sense| means(piece, sense));
-        let is_strange = piece.part == Part::Free
-            && piece.kind == Kind::Word
-            && piece.senses.is_empty()
-            && !is_aside(clause, verb, at);
-        !is_other && !is_doubted && !is_strange
-    }) && !first.is_some_and(|(_, piece)| asks(piece))
+    // `I don't need to delete it` has both.
+    let takes_back =
+        needs_not && clause.pieces[verb + 1..].iter().find(|p| !leads(p)).is_some_and(is_verb);
+    !takes_back
+        && said(clause).all(|(at, piece)| {
+            let is_other = match piece.act() {
+                None | Some(Act::Remove | Act::Discard | Act::Need) => false,
+                Some(Act::Ask) => !needs_not,
+                Some(_) => true,
+            };
+            let is_doubted =
+                [Sense::Wonder, Sense::Doubt, Sense::Not, Sense::But, Sense::Quality(Quality::All)]
+                    .into_iter()
+                    .any(|sense| means(piece, sense));
+            let is_strange = piece.part == Part::Free
+                && piece.kind == Kind::Word
+                && piece.senses.is_empty()
+                && !is_aside(clause, verb, at);
+            !is_other && !is_doubted && !is_strange
+        })
+        && !first.is_some_and(|(_, piece)| asks(piece))
+}
+
+fn leads(piece: &Piece<'_>) -> bool {
+    piece.is_filler() || piece.place() == Some(Place::To)
+}
+
+/// Whether what is removed is a sandbox, and not something in one: `remove flask from web`.
+pub(super) fn is_about_sandbox(clause: &Clause<'_, '_>) -> bool {
+    let is_inside = |at: usize| {
+        let piece = &clause.pieces[at];
+        let begins = piece.part == Part::Where
+            && at.checked_sub(1).is_none_or(|before| clause.pieces[before].part != Part::Where);
+        begins && matches!(piece.place(), Some(Place::In | Place::From | Place::To))
+    };
+    let is_other = |(_, piece): (usize, &Piece<'_>)| {
+        piece.thing().is_some() && !piece.is_sandbox()
+            || (piece.part == Part::Free && (piece.language().is_some() || piece.is_data()))
+    };
+    !said(clause).any(is_other) && !(0..clause.pieces.len()).any(is_inside)
 }
 
 /// Whether an unknown word says nothing about the removal: it describes what is removed (`delete
@@ -81,7 +105,9 @@ fn is_aside(clause: &Clause<'_, '_>, verb: usize, at: usize) -> bool {
     if at < verb {
         next.kind == Kind::Mark
     } else {
-        next.part == Part::Where || next.thing().is_some() || next.kind == Kind::Path
+        (next.part == Part::Where && next.place().is_none())
+            || next.thing().is_some()
+            || next.kind == Kind::Path
     }
 }
 

@@ -157,7 +157,9 @@ impl Planner<'_> {
         let Some(operation) = operation.filter(|_| !is_denied) else {
             return Ok(if is_denied { Came::Done } else { Came::ToNothing });
         };
-        if caution::removes(operation) && !caution::is_plain_removal(clause) {
+        let is_plain = caution::is_plain_removal(clause)
+            && (operation != Operation::Delete || caution::is_about_sandbox(clause));
+        if caution::removes(operation) && !is_plain {
             let unclear = self.target(&found, Purpose::Destroy).err();
             let said = "what exactly shall be deleted, if anything?";
             return Err(unclear.unwrap_or_else(|| self.ask_which(said)));

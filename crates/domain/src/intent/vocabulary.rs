@@ -236,12 +236,16 @@ impl Lexicon {
     /// The senses of the word nearest to one with slips, and how near it is.
     fn near(&self, word: &str) -> Option<(usize, Vec<Sense>)> {
         let bound = distance::allowed(word.chars().count());
-        // A slip makes no condition of a name.
-        let is_certain = |senses: &[Sense]| {
-            senses.iter().any(|sense| matches!(sense, Sense::Wonder | Sense::Doubt | Sense::But))
+        // A slip makes no condition of a name, and no removal of another short verb: `scrape`.
+        let is_certain = |known: &str, senses: &[Sense]| {
+            senses.iter().any(|sense| match sense {
+                Sense::Wonder | Sense::Doubt | Sense::But => true,
+                Sense::Act(Act::Remove | Act::Discard) => known.chars().count() < 6,
+                _ => false,
+            })
         };
         let words = self.words.iter().filter(|(known, senses)| {
-            !is_certain(senses)
+            !is_certain(known, senses)
                 && known.chars().count() >= 4
                 && !known.contains(' ')
                 && known.chars().next() == word.chars().next()
