@@ -123,6 +123,16 @@ fn after_verb(pieces: &[Piece<'_>], verb: usize) -> Option<usize> {
                 || piece.kind == Kind::Assign
                 || (piece.is_unknown() && !strict)
                 || (piece.kind == Kind::Path && !strict);
+            // `run the tests with `pytest -q``: what is quoted is the command.
+            let is_told = (at + 1..pieces.len()).any(|data| {
+                let word = pieces[data].value.split_whitespace().next().unwrap_or_default();
+                pieces[data].is_data()
+                    && pieces[data - 1].place() == Some(Place::With)
+                    && super::code::is_program(word)
+            });
+            if is_told && piece.is_unknown() {
+                return None;
+            }
             let looks = super::code::looks_like_code(piece.value);
             return (is_raw || looks && piece.kind == Kind::Word).then_some(at);
         }

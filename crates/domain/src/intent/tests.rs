@@ -51,6 +51,8 @@ fn several_steps_refer_to_each_other() {
     assert_eq!(plan[0]["method"], "create_sandbox", "{plan}");
     assert_eq!(plan[1]["params"]["sandbox_id"], "$1.sandbox_id", "{plan}");
     assert_eq!(plan[1]["params"]["command"], "npm test", "{plan}");
+    let plan = understood("run the tests in web with `pytest -q`", &visible(&["web", "db"]));
+    assert_eq!(plan[0]["params"]["command"], "pytest -q", "{plan}");
 }
 
 #[test]
