@@ -26,7 +26,7 @@ fn check(target: &[String], era: &str) -> Result<()> {
     let era = ["--protocol-era", era];
     // Strict: a schema that some client would refuse ends it with an error.
     let list = inspect(target, &[&["--method", "tools/list", "--strict"][..], &era].concat())?;
-    assert_eq!(list["tools"].as_array().map(Vec::len), Some(9), "{list}");
+    assert_eq!(list["tools"].as_array().map(Vec::len), Some(10), "{list}");
 
     let words = ["--method", "tools/call", "--tool-name", "execute_code"];
     let arguments = ["--tool-arg", "code=print(6*7)", "language=python"];
